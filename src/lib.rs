@@ -1,0 +1,7 @@
+//! kinescope reads the datastores of k3s without their engines: kine's SQLite file and etcd's bbolt file.
+//!
+//! The rooms, and the direction in which they may use each other, are described in `docs/architecture.md`.
+
+pub mod bolt;
+pub mod source;
+pub mod sqlite;

@@ -1,0 +1,3 @@
+//! The `kinescope` command.
+
+fn main() {}
