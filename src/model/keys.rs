@@ -7,6 +7,9 @@ use std::collections::HashMap;
 pub struct KeyId(u32);
 
 impl KeyId {
+    /// The id of no key, for rows that are not numbered yet.
+    pub const UNSET: Self = Self(u32::MAX);
+
     /// The number, for tables that run beside [`Keys`].
     pub const fn index(self) -> usize {
         self.0 as usize

@@ -1,0 +1,16 @@
+//! etcd's schema inside bbolt: revisions, leases, meta, hashes, the snapshot's trailer.
+//!
+//! Facts are from etcd's source at 3.4 to 3.7: `server/storage/schema` for the buckets, `server/storage/mvcc` for rows,
+//! compaction and hashes, `etcdutl/snapshot` for snapshots.
+
+mod consistency;
+pub mod hash;
+pub mod keyvalue;
+mod meta;
+pub mod proto;
+mod rows;
+mod store;
+
+pub use meta::{Alarm, Meta};
+pub use rows::Row;
+pub use store::{OpenError, Store};
