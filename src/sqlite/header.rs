@@ -306,7 +306,8 @@ mod tests {
         assert_eq!(geometry.max_local(TreeKind::Table), 4061);
         assert_eq!(geometry.max_local(TreeKind::Index), 1002);
         assert_eq!(geometry.local_len(TreeKind::Table, 4061), 4061);
-        assert_eq!(geometry.local_len(TreeKind::Table, 4062), 489 + (4062 - 489) % 4092);
+        assert_eq!(geometry.local_len(TreeKind::Table, 4062), 489);
+        assert_eq!(geometry.local_len(TreeKind::Table, 5000), 908);
         assert_eq!(geometry.overflow_pages(4061, 4061), 0);
         assert_eq!(geometry.overflow_pages(489 + 4092 + 1, 489), 2);
     }
