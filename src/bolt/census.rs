@@ -15,10 +15,7 @@ impl PageSet {
     /// An empty set for a file of so many pages.
     pub(super) fn new(pages: u64) -> Self {
         let words = usize::try_from(pages.div_ceil(64)).unwrap_or(0);
-        Self {
-            words: vec![0; words],
-            pages,
-        }
+        Self { words: vec![0; words], pages }
     }
 
     /// The number of pages of the file, in the set or not.
@@ -28,25 +25,18 @@ impl PageSet {
 
     /// Whether the page is in the set.
     pub fn contains(&self, page: PageNo) -> bool {
-        let word = usize::try_from(page.get() / 64)
-            .ok()
-            .and_then(|word| self.words.get(word));
+        let word = usize::try_from(page.get() / 64).ok().and_then(|word| self.words.get(word));
         word.is_some_and(|word| word >> (page.get() % 64) & 1 == 1)
     }
 
     /// The number of pages in the set.
     pub fn count(&self) -> u64 {
-        self.words
-            .iter()
-            .map(|word| u64::from(word.count_ones()))
-            .sum()
+        self.words.iter().map(|word| u64::from(word.count_ones())).sum()
     }
 
     /// The pages that are not in the set, in ascending order.
     pub fn missing(&self) -> impl Iterator<Item = PageNo> + '_ {
-        (0..self.pages)
-            .map(PageNo::new)
-            .filter(|page| !self.contains(*page))
+        (0..self.pages).map(PageNo::new).filter(|page| !self.contains(*page))
     }
 
     /// Adds `length` pages from `first` on, or tells the first of them that is already in the set or outside the file.
@@ -54,9 +44,7 @@ impl PageSet {
     pub(super) fn claim(&mut self, first: PageNo, length: u64) -> Result<(), PageNo> {
         let end = first.get().saturating_add(length);
         for no in first.get()..end {
-            let word = usize::try_from(no / 64)
-                .ok()
-                .and_then(|word| self.words.get_mut(word));
+            let word = usize::try_from(no / 64).ok().and_then(|word| self.words.get_mut(word));
             let word = word.filter(|_| no < self.pages).ok_or(PageNo::new(no))?;
             let bit = 1_u64 << (no % 64);
             if *word & bit != 0 {
@@ -106,26 +94,13 @@ pub struct BucketCensus {
 
 impl BucketCensus {
     fn new(name: &[u8], tally: Tally) -> Self {
-        let Tally {
-            branch,
-            leaf,
-            overflow,
-            depth,
-        } = tally;
-        Self {
-            name: name.to_vec(),
-            branch,
-            leaf,
-            overflow,
-            depth,
-        }
+        let Tally { branch, leaf, overflow, depth } = tally;
+        Self { name: name.to_vec(), branch, leaf, overflow, depth }
     }
 
     /// All pages of the bucket.
     pub const fn pages(&self) -> u64 {
-        self.branch
-            .saturating_add(self.leaf)
-            .saturating_add(self.overflow)
+        self.branch.saturating_add(self.leaf).saturating_add(self.overflow)
     }
 }
 
@@ -225,10 +200,7 @@ impl Bolt {
             free,
             used: claims,
         };
-        Walked {
-            buckets: walked,
-            census,
-        }
+        Walked { buckets: walked, census }
     }
 
     /// Counts what every page is used for.
@@ -239,48 +211,29 @@ impl Bolt {
     /// Reads the persisted freelist and holds it against what is reachable, as `bbolt check` does (`tx_check.go`).
     fn freelist(&self, claims: &mut PageSet, damage: &mut Vec<Damage>) -> Option<FreelistCensus> {
         let no = self.meta().freelist?;
-        let mut hurt =
-            |page: PageNo, id, what| damage.push(self.note(Place::Page(page.get()), id, what));
+        let mut hurt = |page: PageNo, id, what| damage.push(self.note(Place::Page(page.get()), id, what));
         let page = match self.page(no) {
             Ok(page) if page.kind == PageKind::Freelist => page,
             Ok(page) => {
                 hurt(
                     no,
                     "freelist",
-                    format!(
-                        "the meta says that this is the freelist, and it is a {} page",
-                        page.kind
-                    ),
+                    format!("the meta says that this is the freelist, and it is a {} page", page.kind),
                 );
                 return None;
             }
             Err(fault) => {
-                hurt(
-                    no,
-                    PageFault::id(&fault),
-                    format!("the freelist cannot be read: {fault}"),
-                );
+                hurt(no, PageFault::id(&fault), format!("the freelist cannot be read: {fault}"));
                 return None;
             }
         };
         let pages = (u64::from(page.overflow) + 1).min(self.pages().saturating_sub(no.get()));
         if let Err(taken) = claims.claim(no, pages) {
-            hurt(
-                no,
-                "page-twice",
-                format!("page {taken} of the freelist belongs to a tree as well"),
-            );
+            hurt(no, "page-twice", format!("page {taken} of the freelist belongs to a tree as well"));
         }
         let (ids, promised) = page.free_ids();
         if promised != ids.len() as u64 {
-            hurt(
-                no,
-                "freelist",
-                format!(
-                    "the freelist promises {promised} pages and has room for {}",
-                    ids.len()
-                ),
-            );
+            hurt(no, "freelist", format!("the freelist promises {promised} pages and has room for {}", ids.len()));
         }
         let mut listed = PageSet::new(claims.pages());
         let (mut used, mut refused) = (0_u64, 0_u64);
@@ -293,30 +246,17 @@ impl Bolt {
             }
         }
         if used > 0 {
-            let what =
-                format!("{used} pages are in use, and the freelist would give them out again");
+            let what = format!("{used} pages are in use, and the freelist would give them out again");
             hurt(no, "freelist-used", what);
         }
         if refused > 0 {
-            let what =
-                format!("the freelist names {refused} pages twice, or pages outside the file");
+            let what = format!("the freelist names {refused} pages twice, or pages outside the file");
             hurt(no, "freelist-bounds", what);
         }
-        let lost = claims
-            .pages()
-            .saturating_sub(claims.count())
-            .saturating_sub(listed.count());
+        let lost = claims.pages().saturating_sub(claims.count()).saturating_sub(listed.count());
         if lost > 0 {
-            hurt(
-                no,
-                "freelist-lost",
-                format!("{lost} pages are neither in use nor in the freelist"),
-            );
+            hurt(no, "freelist-lost", format!("{lost} pages are neither in use nor in the freelist"));
         }
-        Some(FreelistCensus {
-            page: no,
-            pages,
-            listed: ids.len() as u64,
-        })
+        Some(FreelistCensus { page: no, pages, listed: ids.len() as u64 })
     }
 }

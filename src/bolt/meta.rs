@@ -75,11 +75,7 @@ impl PageSize {
 
     /// A page size in bytes, or `None` when it is no power of two or out of range.
     pub const fn new(bytes: u32) -> Option<Self> {
-        if bytes.is_power_of_two() && bytes >= 512 && bytes <= 16 << 20 {
-            Some(Self(bytes))
-        } else {
-            None
-        }
+        if bytes.is_power_of_two() && bytes >= 512 && bytes <= 16 << 20 { Some(Self(bytes)) } else { None }
     }
 
     /// The length in bytes.
@@ -189,9 +185,7 @@ impl Meta {
             flags: u32_at(28)?,
             root: PageNo::new(u64_at(32)?),
             sequence: u64_at(40)?,
-            freelist: Some(u64_at(48)?)
-                .filter(|page| *page != NO_FREELIST)
-                .map(PageNo::new),
+            freelist: Some(u64_at(48)?).filter(|page| *page != NO_FREELIST).map(PageNo::new),
             high_water: PageNo::new(u64_at(56)?),
             txid: u64_at(64)?,
         })
@@ -273,12 +267,7 @@ impl Metas {
             (Err(_), Ok(b)) => (MetaSlot::Second, Choice::OnlyValid, b),
             (Err(first), Err(second)) => return Err(no_meta(first, second)),
         };
-        let metas = Self {
-            first,
-            second,
-            chosen,
-            choice,
-        };
+        let metas = Self { first, second, chosen, choice };
         Ok((metas, meta))
     }
 
@@ -323,12 +312,8 @@ fn search_second(file: &[u8]) -> Result<Meta, MetaFault> {
 /// What to say about a file without a valid meta.
 fn no_meta(first: MetaFault, second: MetaFault) -> NoMeta {
     match (first, second) {
-        (MetaFault::Version(version), _) | (_, MetaFault::Version(version)) => {
-            NoMeta::Version(version)
-        }
-        (MetaFault::Magic | MetaFault::PastEnd, MetaFault::Magic | MetaFault::PastEnd) => {
-            NoMeta::NotBolt
-        }
+        (MetaFault::Version(version), _) | (_, MetaFault::Version(version)) => NoMeta::Version(version),
+        (MetaFault::Magic | MetaFault::PastEnd, MetaFault::Magic | MetaFault::PastEnd) => NoMeta::NotBolt,
         (first, second) => NoMeta::Broken { first, second },
     }
 }

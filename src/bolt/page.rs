@@ -83,13 +83,7 @@ impl fmt::Display for PageKind {
 }
 
 /// Appends a page header in little-endian order.
-pub(super) fn write_header(
-    out: &mut Vec<u8>,
-    no: PageNo,
-    kind: PageKind,
-    count: u16,
-    overflow: u32,
-) {
+pub(super) fn write_header(out: &mut Vec<u8>, no: PageNo, kind: PageKind, count: u16, overflow: u32) {
     out.extend(no.get().to_le_bytes());
     out.extend(kind.flags().to_le_bytes());
     out.extend(count.to_le_bytes());
@@ -199,9 +193,7 @@ impl<'a> Page<'a> {
             return Err(PageFault::PastHighWater { no, high_water });
         }
         let size = page_size.bytes() as usize;
-        let at = usize::try_from(no.get())
-            .ok()
-            .and_then(|no| no.checked_mul(size));
+        let at = usize::try_from(no.get()).ok().and_then(|no| no.checked_mul(size));
         let at = at.ok_or(PageFault::PastEnd { no })?;
         let end = at.checked_add(size).filter(|end| *end <= file.len());
         end.ok_or(PageFault::PastEnd { no })?;
@@ -213,9 +205,7 @@ impl<'a> Page<'a> {
         }
         let wanted = u64::from(page.overflow) + 1;
         let owned = wanted.min(high_water.get() - no.get());
-        let bytes = usize::try_from(owned)
-            .ok()
-            .and_then(|n| n.checked_mul(size));
+        let bytes = usize::try_from(owned).ok().and_then(|n| n.checked_mul(size));
         let bytes = bytes.unwrap_or(usize::MAX).min(rest.len());
         page.bytes = rest.get(..bytes).unwrap_or_default();
         page.clipped = wanted.checked_mul(size as u64) != Some(bytes as u64);
@@ -223,26 +213,12 @@ impl<'a> Page<'a> {
     }
 
     /// Reads a page from bytes that hold nothing but it, whatever number it bears: that of an inline bucket.
-    pub(super) fn from_header(
-        bytes: &'a [u8],
-        order: ByteOrder,
-        no: PageNo,
-        at: usize,
-    ) -> Result<Self, PageFault> {
+    pub(super) fn from_header(bytes: &'a [u8], order: ByteOrder, no: PageNo, at: usize) -> Result<Self, PageFault> {
         let flags = order.u16(bytes, 8).ok_or(PageFault::PastEnd { no })?;
         let count = order.u16(bytes, 10).ok_or(PageFault::PastEnd { no })?;
         let overflow = order.u32(bytes, 12).ok_or(PageFault::PastEnd { no })?;
         let kind = PageKind::from_flags(flags).ok_or(PageFault::Flags { no, flags })?;
-        Ok(Self {
-            no,
-            kind,
-            count,
-            overflow,
-            clipped: false,
-            at,
-            bytes,
-            order,
-        })
+        Ok(Self { no, kind, count, overflow, clipped: false, at, bytes, order })
     }
 
     /// The number of elements whose place in the table lies inside the page: `count`, unless the header lies.
@@ -257,21 +233,10 @@ impl<'a> Page<'a> {
     pub fn cell(&self, index: u16) -> Option<Cell> {
         let at = self.element(index)?;
         let flags = self.order.u32(self.bytes, at)?;
-        let key = self.payload(
-            at,
-            self.order.u32(self.bytes, at + 4)?,
-            self.order.u32(self.bytes, at + 8)?,
-        )?;
+        let key = self.payload(at, self.order.u32(self.bytes, at + 4)?, self.order.u32(self.bytes, at + 8)?)?;
         let size = usize::try_from(self.order.u32(self.bytes, at + 12)?).ok()?;
-        let end = key
-            .end
-            .checked_add(size)
-            .filter(|end| *end <= self.bytes.len())?;
-        Some(Cell {
-            flags,
-            value: key.end..end,
-            key,
-        })
+        let end = key.end.checked_add(size).filter(|end| *end <= self.bytes.len())?;
+        Some(Cell { flags, value: key.end..end, key })
     }
 
     /// The element `index` of a branch page; `None` when it is not in the table or its key leaves the page or lies in the
@@ -279,11 +244,7 @@ impl<'a> Page<'a> {
     #[inline]
     pub fn child(&self, index: u16) -> Option<Child> {
         let at = self.element(index)?;
-        let key = self.payload(
-            at,
-            self.order.u32(self.bytes, at)?,
-            self.order.u32(self.bytes, at + 4)?,
-        )?;
+        let key = self.payload(at, self.order.u32(self.bytes, at)?, self.order.u32(self.bytes, at + 4)?)?;
         let page = PageNo::new(self.order.u64(self.bytes, at + 8)?);
         Some(Child { key, page })
     }
@@ -298,12 +259,8 @@ impl<'a> Page<'a> {
     #[inline]
     fn payload(&self, at: usize, pos: u32, size: u32) -> Option<Range<usize>> {
         let table_end = HEADER + ELEMENT * usize::from(self.cells());
-        let start = at
-            .checked_add(usize::try_from(pos).ok()?)
-            .filter(|start| *start >= table_end)?;
-        let end = start
-            .checked_add(usize::try_from(size).ok()?)
-            .filter(|end| *end <= self.bytes.len())?;
+        let start = at.checked_add(usize::try_from(pos).ok()?).filter(|start| *start >= table_end)?;
+        let end = start.checked_add(usize::try_from(size).ok()?).filter(|end| *end <= self.bytes.len())?;
         Some(start..end)
     }
 
@@ -311,10 +268,7 @@ impl<'a> Page<'a> {
     /// not fit into the page (bbolt `internal/common/page.go` `FreelistPageIds`).
     pub fn free_ids(&self) -> (Vec<PageNo>, u64) {
         let (promised, first) = match self.count {
-            COUNT_ESCAPE => (
-                self.order.u64(self.bytes, HEADER).unwrap_or_default(),
-                HEADER + 8,
-            ),
+            COUNT_ESCAPE => (self.order.u64(self.bytes, HEADER).unwrap_or_default(), HEADER + 8),
             count => (u64::from(count), HEADER),
         };
         let room = self.bytes.len().saturating_sub(first) / 8;

@@ -21,9 +21,7 @@ pub enum OpenError {
         file: FileName,
     },
     /// Too short for even one meta page.
-    #[error(
-        "{file}: {length} bytes are too few for a bbolt file, which starts with two meta pages; was it cut off?"
-    )]
+    #[error("{file}: {length} bytes are too few for a bbolt file, which starts with two meta pages; was it cut off?")]
     TooShort {
         /// The file.
         file: FileName,
@@ -37,9 +35,7 @@ pub enum OpenError {
         file: FileName,
     },
     /// The format is of another version.
-    #[error(
-        "{file}: bbolt format version {version}; only version 2 is known, which etcd has written since 3.0"
-    )]
+    #[error("{file}: bbolt format version {version}; only version 2 is known, which etcd has written since 3.0")]
     Version {
         /// The file.
         file: FileName,
@@ -47,9 +43,7 @@ pub enum OpenError {
         version: u32,
     },
     /// Both metas are broken.
-    #[error(
-        "{file}: no valid meta page: page 0: {first}; page 1: {second}. The rows may still be found by `recover`"
-    )]
+    #[error("{file}: no valid meta page: page 0: {first}; page 1: {second}. The rows may still be found by `recover`")]
     NoValidMeta {
         /// The file.
         file: FileName,
@@ -125,14 +119,8 @@ impl Home {
 
     fn place(self, index: u16) -> Place {
         match self {
-            Self::Page(page) => Place::Cell {
-                page: page.get(),
-                cell: u32::from(index),
-            },
-            Self::Inline { page, cell } => Place::Cell {
-                page: page.get(),
-                cell,
-            },
+            Self::Page(page) => Place::Cell { page: page.get(), cell: u32::from(index) },
+            Self::Inline { page, cell } => Place::Cell { page: page.get(), cell },
         }
     }
 }
@@ -182,20 +170,13 @@ impl Bolt {
             return Err(OpenError::Empty { file });
         }
         if bytes.len() < super::meta::META_END {
-            return Err(OpenError::TooShort {
-                file,
-                length: bytes.len(),
-            });
+            return Err(OpenError::TooShort { file, length: bytes.len() });
         }
         match Metas::find(&bytes) {
             Ok((metas, meta)) => Ok(Self::through(file, bytes, metas, meta)),
             Err(NoMeta::NotBolt) => Err(OpenError::NotBolt { file }),
             Err(NoMeta::Version(version)) => Err(OpenError::Version { file, version }),
-            Err(NoMeta::Broken { first, second }) => Err(OpenError::NoValidMeta {
-                file,
-                first,
-                second,
-            }),
+            Err(NoMeta::Broken { first, second }) => Err(OpenError::NoValidMeta { file, first, second }),
         }
     }
 
@@ -203,22 +184,11 @@ impl Bolt {
     /// as none of its pages has been used again.
     pub fn through_slot(&self, slot: MetaSlot) -> Option<Self> {
         let meta = self.metas.get(slot).ok()?;
-        Some(Self::through(
-            self.file.clone(),
-            self.bytes.clone(),
-            self.metas,
-            meta,
-        ))
+        Some(Self::through(self.file.clone(), self.bytes.clone(), self.metas, meta))
     }
 
     fn through(file: FileName, bytes: Bytes, metas: Metas, meta: Meta) -> Self {
-        let mut bolt = Self {
-            file,
-            bytes,
-            metas,
-            meta,
-            damage: Vec::new(),
-        };
+        let mut bolt = Self { file, bytes, metas, meta, damage: Vec::new() };
         let mut found = Vec::new();
         for slot in [MetaSlot::First, MetaSlot::Second] {
             if let Err(fault) = metas.get(slot) {
@@ -226,10 +196,7 @@ impl Bolt {
                 found.push(bolt.note(Place::Page(slot.page().get()), "meta-invalid", what));
             }
         }
-        let wanted = meta
-            .high_water
-            .get()
-            .checked_mul(u64::from(meta.page_size.bytes()));
+        let wanted = meta.high_water.get().checked_mul(u64::from(meta.page_size.bytes()));
         if wanted.is_none_or(|wanted| wanted > bolt.bytes.len() as u64) {
             let what = format!(
                 "the file has {} bytes, and its meta counts {} pages of {} bytes: it was cut off, or rolled back",
@@ -276,14 +243,8 @@ impl Bolt {
 
     /// The bytes behind the last page that was ever given out: a snapshot's checksum, or what bbolt reserved.
     pub fn trailing(&self) -> &[u8] {
-        let end = self
-            .meta
-            .high_water
-            .get()
-            .checked_mul(u64::from(self.meta.page_size.bytes()));
-        let end = end
-            .and_then(|end| usize::try_from(end).ok())
-            .unwrap_or(usize::MAX);
+        let end = self.meta.high_water.get().checked_mul(u64::from(self.meta.page_size.bytes()));
+        let end = end.and_then(|end| usize::try_from(end).ok()).unwrap_or(usize::MAX);
         self.bytes.get(end..).unwrap_or_default()
     }
 
@@ -292,13 +253,7 @@ impl Bolt {
     /// # Errors
     /// The page lies outside the file, or its header is that of another page.
     pub fn page(&self, no: PageNo) -> Result<Page<'_>, PageFault> {
-        Page::read(
-            &self.bytes,
-            self.meta.order,
-            self.meta.page_size,
-            self.meta.high_water,
-            no,
-        )
+        Page::read(&self.bytes, self.meta.order, self.meta.page_size, self.meta.high_water, no)
     }
 
     /// Any one leaf page, reachable or not, without the key range that a parent would give it.
@@ -318,12 +273,7 @@ impl Bolt {
     /// The leaves of one bucket in the order of their keys. Pages of other buckets are not known here;
     /// [`Bolt::census`] tells pages that belong to two of them.
     pub fn leaves(&self, bucket: &Bucket, damage: &mut Vec<Damage>) -> Vec<Leaf> {
-        self.leaves_claiming(
-            &bucket.tree,
-            &mut self.claims(),
-            &mut Tally::default(),
-            damage,
-        )
+        self.leaves_claiming(&bucket.tree, &mut self.claims(), &mut Tally::default(), damage)
     }
 
     /// A page set in which the two metas are taken.
@@ -344,10 +294,7 @@ impl Bolt {
         let mut buckets = Vec::new();
         for leaf in self.leaves_claiming(&root, claims, tally, damage) {
             let mut found = Vec::new();
-            buckets.extend(
-                leaf.items(self, damage)
-                    .filter_map(|item| self.bucket(&leaf, &item, &mut found)),
-            );
+            buckets.extend(leaf.items(self, damage).filter_map(|item| self.bucket(&leaf, &item, &mut found)));
             damage.append(&mut found);
         }
         buckets
@@ -357,10 +304,7 @@ impl Bolt {
     fn bucket(&self, leaf: &Leaf, item: &Item<'_>, damage: &mut Vec<Damage>) -> Option<Bucket> {
         let place = || leaf.home.place(item.cell);
         if !item.is_bucket() {
-            let what = format!(
-                "{} stands among the buckets and is none",
-                item.key.escape_ascii()
-            );
+            let what = format!("{} stands among the buckets and is none", item.key.escape_ascii());
             damage.push(self.note(place(), "not-a-bucket", what));
             return None;
         }
@@ -375,43 +319,22 @@ impl Bolt {
             0 => Tree::Inline(self.inline_leaf(page, item, damage)?),
             root => Tree::Root(PageNo::new(root)),
         };
-        Some(Bucket {
-            name: item.key.to_vec(),
-            tree,
-            sequence,
-            page,
-            cell: u32::from(item.cell),
-        })
+        Some(Bucket { name: item.key.to_vec(), tree, sequence, page, cell: u32::from(item.cell) })
     }
 
     /// The leaf inside the value of an inline bucket (bbolt `bucket.go` `openBucket`).
     fn inline_leaf(&self, no: PageNo, item: &Item<'_>, damage: &mut Vec<Damage>) -> Option<Leaf> {
         let cell = u32::from(item.cell);
         let bytes = item.value.get(BUCKET_HEADER..).unwrap_or_default();
-        let at = usize::try_from(item.value_at)
-            .ok()?
-            .checked_add(BUCKET_HEADER)?;
+        let at = usize::try_from(item.value_at).ok()?.checked_add(BUCKET_HEADER)?;
         match Page::from_header(bytes, self.meta.order, no, at) {
             Ok(page) if page.kind == PageKind::Leaf && page.overflow == 0 => {
                 let leaf = leaf_of(&page, None, None);
-                Some(Leaf {
-                    home: Home::Inline { page: no, cell },
-                    ..leaf
-                })
+                Some(Leaf { home: Home::Inline { page: no, cell }, ..leaf })
             }
             _ => {
-                let what = format!(
-                    "the inline bucket {} holds no leaf",
-                    item.key.escape_ascii()
-                );
-                damage.push(self.note(
-                    Place::Cell {
-                        page: no.get(),
-                        cell,
-                    },
-                    "inline-bucket",
-                    what,
-                ));
+                let what = format!("the inline bucket {} holds no leaf", item.key.escape_ascii());
+                damage.push(self.note(Place::Cell { page: no.get(), cell }, "inline-bucket", what));
                 None
             }
         }
@@ -427,13 +350,7 @@ impl Bolt {
         match *tree {
             Tree::Inline(leaf) => vec![leaf],
             Tree::Root(root) => {
-                let mut walk = Walk {
-                    bolt: self,
-                    claims,
-                    tally,
-                    damage,
-                    leaves: Vec::new(),
-                };
+                let mut walk = Walk { bolt: self, claims, tally, damage, leaves: Vec::new() };
                 walk.tree(root);
                 walk.leaves
             }
@@ -447,28 +364,14 @@ impl Bolt {
     }
 
     pub(super) fn note(&self, place: Place, id: &'static str, what: String) -> Damage {
-        Damage {
-            file: self.file.clone(),
-            place,
-            id,
-            what,
-        }
+        Damage { file: self.file.clone(), place, id, what }
     }
 }
 
 /// A leaf for a page that is one.
 fn leaf_of(page: &Page<'_>, lower: Option<Span>, upper: Option<Span>) -> Leaf {
-    let span = Span {
-        at: page.at,
-        len: page.bytes.len(),
-    };
-    Leaf {
-        home: Home::Page(page.no),
-        count: page.count,
-        span,
-        lower,
-        upper,
-    }
+    let span = Span { at: page.at, len: page.bytes.len() };
+    Leaf { home: Home::Page(page.no), count: page.count, span, lower, upper }
 }
 
 /// A walk over one tree, without recursion: `tree` keeps the pages still to be visited on a stack.
@@ -491,30 +394,20 @@ struct Visit {
 
 impl Walk<'_, '_> {
     fn tree(&mut self, root: PageNo) {
-        let mut stack = vec![Visit {
-            page: root,
-            depth: 1,
-            lower: None,
-            upper: None,
-        }];
+        let mut stack = vec![Visit { page: root, depth: 1, lower: None, upper: None }];
         while let Some(visit) = stack.pop() {
             self.visit(visit, &mut stack);
         }
     }
 
     fn hurt(&mut self, page: PageNo, id: &'static str, what: String) {
-        self.damage
-            .push(self.bolt.note(Place::Page(page.get()), id, what));
+        self.damage.push(self.bolt.note(Place::Page(page.get()), id, what));
     }
 
     fn visit(&mut self, visit: Visit, stack: &mut Vec<Visit>) {
         let no = visit.page;
         if visit.depth > MAX_DEPTH {
-            return self.hurt(
-                no,
-                "depth",
-                format!("the tree is deeper than {MAX_DEPTH} levels"),
-            );
+            return self.hurt(no, "depth", format!("the tree is deeper than {MAX_DEPTH} levels"));
         }
         let page = match self.bolt.page(no) {
             Ok(page) => page,
@@ -523,24 +416,15 @@ impl Walk<'_, '_> {
         let length = u64::from(page.overflow) + 1;
         let room = self.bolt.pages().saturating_sub(no.get());
         if let Err(taken) = self.claims.claim(no, length.min(room)) {
-            let what = format!(
-                "page {taken} is used twice in the tree, and cannot be right in both places"
-            );
+            let what = format!("page {taken} is used twice in the tree, and cannot be right in both places");
             return self.hurt(no, "page-twice", what);
         }
         if page.clipped {
-            let what = format!(
-                "the {} continuation pages do not fit into the file",
-                page.overflow
-            );
+            let what = format!("the {} continuation pages do not fit into the file", page.overflow);
             self.hurt(no, "page-overflow", what);
         }
         if page.cells() < page.count {
-            let what = format!(
-                "the header counts {} elements, and there is room for {}",
-                page.count,
-                page.cells()
-            );
+            let what = format!("the header counts {} elements, and there is room for {}", page.count, page.cells());
             self.hurt(no, "page-count", what);
         }
         self.tally.page(&page, visit.depth);
@@ -557,54 +441,36 @@ impl Walk<'_, '_> {
         let mut ordered = true;
         let mut last = None;
         for index in 0..page.cells() {
-            let place = Place::Cell {
-                page: page.no.get(),
-                cell: u32::from(index),
-            };
+            let place = Place::Cell { page: page.no.get(), cell: u32::from(index) };
             let Some(child) = page.child(index) else {
                 let what = "the key of this branch element lies outside its page".to_owned();
                 self.damage.push(self.bolt.note(place, "cell-bounds", what));
                 continue;
             };
-            let span = Span {
-                at: page.at.saturating_add(child.key.start),
-                len: child.key.len(),
-            };
+            let span = Span { at: page.at.saturating_add(child.key.start), len: child.key.len() };
             let key = self.bolt.slice(span);
             let low = last.or(visit.lower).map(|span| self.bolt.slice(span));
             let too_low = match last {
                 Some(_) => low.is_some_and(|low| key <= low),
                 None => low.is_some_and(|low| key < low),
             };
-            let too_high = visit
-                .upper
-                .is_some_and(|upper| key >= self.bolt.slice(upper));
+            let too_high = visit.upper.is_some_and(|upper| key >= self.bolt.slice(upper));
             if too_low || too_high {
                 ordered = false;
                 let what = format!("the branch key {} is out of order", key.escape_ascii());
-                self.damage
-                    .push(self.bolt.note(place, "branch-order", what));
+                self.damage.push(self.bolt.note(place, "branch-order", what));
             }
             last = Some(span);
             children.push((span, child.page));
         }
         if children.is_empty() {
-            self.hurt(
-                page.no,
-                "branch-empty",
-                "a branch page without children".to_owned(),
-            );
+            self.hurt(page.no, "branch-empty", "a branch page without children".to_owned());
         }
         // Keys that are out of order say nothing about the children; these are then checked only in themselves.
         let mut upper = visit.upper.filter(|_| ordered);
         for (lower, child) in children.into_iter().rev() {
             let lower = Some(lower).filter(|_| ordered);
-            stack.push(Visit {
-                page: child,
-                depth: visit.depth + 1,
-                lower,
-                upper,
-            });
+            stack.push(Visit { page: child, depth: visit.depth + 1, lower, upper });
             upper = lower;
         }
     }
@@ -617,21 +483,8 @@ impl Leaf {
         let bytes = bolt.slice(self.span);
         let page = Page::from_header(bytes, bolt.meta.order, self.home.page(), self.span.at).ok();
         let floor = HEADER + ELEMENT * usize::from(page.map_or(0, |page| page.cells()));
-        let (lower, upper) = (
-            self.lower.map(|span| bolt.slice(span)),
-            self.upper.map(|span| bolt.slice(span)),
-        );
-        Items {
-            bolt,
-            damage,
-            home: self.home,
-            page,
-            next: 0,
-            last: None,
-            lower,
-            upper,
-            floor,
-        }
+        let (lower, upper) = (self.lower.map(|span| bolt.slice(span)), self.upper.map(|span| bolt.slice(span)));
+        Items { bolt, damage, home: self.home, page, next: 0, last: None, lower, upper, floor }
     }
 
     /// The leaf's bytes, continuation pages included.
@@ -658,27 +511,18 @@ pub struct Items<'b, 'd> {
 impl<'b> Items<'b, '_> {
     #[cold]
     fn hurt(&mut self, index: u16, id: &'static str, what: String) {
-        self.damage
-            .push(self.bolt.note(self.home.place(index), id, what));
+        self.damage.push(self.bolt.note(self.home.place(index), id, what));
     }
 
     /// Notes a key that is not where its neighbours and its parent say it should be.
     #[inline]
     fn check_order(&mut self, index: u16, key: &'b [u8]) {
         if self.last.is_some_and(|last| key <= last) {
-            let what = format!(
-                "the key {} does not come after the one before it",
-                key.escape_ascii()
-            );
+            let what = format!("the key {} does not come after the one before it", key.escape_ascii());
             self.hurt(index, "key-order", what);
         }
-        if self.lower.is_some_and(|lower| key < lower)
-            || self.upper.is_some_and(|upper| key >= upper)
-        {
-            let what = format!(
-                "the key {} lies outside the range of the parent page",
-                key.escape_ascii()
-            );
+        if self.lower.is_some_and(|lower| key < lower) || self.upper.is_some_and(|upper| key >= upper) {
+            let what = format!("the key {} lies outside the range of the parent page", key.escape_ascii());
             self.hurt(index, "key-range", what);
             // Once per leaf: a leaf in the wrong place has all its keys in the wrong place.
             (self.lower, self.upper) = (None, None);
@@ -699,47 +543,27 @@ impl<'b> Iterator for Items<'b, '_> {
             }
             self.next = index.checked_add(1)?;
             let Some(cell) = page.cell(index) else {
-                self.hurt(
-                    index,
-                    "cell-bounds",
-                    "the key or value of this cell lies outside its page".to_owned(),
-                );
+                self.hurt(index, "cell-bounds", "the key or value of this cell lies outside its page".to_owned());
                 continue;
             };
             if cell.key.is_empty() {
-                self.hurt(
-                    index,
-                    "cell-empty-key",
-                    "this cell has an empty key, which bbolt cannot write".to_owned(),
-                );
+                self.hurt(index, "cell-empty-key", "this cell has an empty key, which bbolt cannot write".to_owned());
                 continue;
             }
             if cell.key.start < self.floor {
-                self.hurt(
-                    index,
-                    "cell-overlap",
-                    "this cell overlaps the one before it".to_owned(),
-                );
+                self.hurt(index, "cell-overlap", "this cell overlaps the one before it".to_owned());
             }
             self.floor = cell.value.end;
             let key = page.bytes.get(cell.key).unwrap_or_default();
             self.check_order(index, key);
             let value_at = page.at.saturating_add(cell.value.start) as u64;
             let value = page.bytes.get(cell.value).unwrap_or_default();
-            return Some(Item {
-                key,
-                value,
-                flags: cell.flags,
-                cell: index,
-                value_at,
-            });
+            return Some(Item { key, value, flags: cell.flags, cell: index, value_at });
         }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.page.map_or(0, |page| {
-            usize::from(page.cells().saturating_sub(self.next))
-        });
+        let left = self.page.map_or(0, |page| usize::from(page.cells().saturating_sub(self.next)));
         (0, Some(left))
     }
 }
