@@ -6,15 +6,24 @@
 //! page is used for. Every offset and count of the file is checked before it is used; what is wrong is collected as
 //! [`Damage`](crate::source::Damage), and reading goes on beside it.
 //!
+//! Writing: a [`Plan`] takes the sizes of all rows and gives every page its number, its [`Layout`] is then written by a
+//! [`Writer`] into any [`Sink`] from the first byte to the last, the metas included.
+//!
 //! Sources of the format facts: the repository etcd-io/bbolt, `internal/common/{page,meta,bucket,inode}.go`, `db.go`,
 //! `node.go` and `bucket.go`.
 
 mod census;
+mod hash;
 mod meta;
 mod page;
+mod plan;
 mod tree;
+mod write;
 
 pub use census::{BucketCensus, Census, FreelistCensus, PageSet, Walked};
+pub use hash::HashingSink;
 pub use meta::{ByteOrder, Choice, Meta, MetaFault, MetaSlot, Metas, PageSize};
 pub use page::{Cell, Child, Page, PageFault, PageKind, PageNo};
+pub use plan::{BuildError, Fill, Format, Layout, Plan};
 pub use tree::{Bolt, Bucket, Home, Item, Items, Leaf, OpenError, Tree};
+pub use write::{Sink, Writer};
