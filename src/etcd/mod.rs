@@ -10,7 +10,9 @@ mod meta;
 pub mod proto;
 mod rows;
 mod store;
+mod write;
 
 pub use meta::{Alarm, Meta};
 pub use rows::Row;
-pub use store::{OpenError, Store};
+pub use store::{OpenError, Store, is_gap};
+pub use write::{EtcdVersion, Image, NewRow, WriteError};
