@@ -4,6 +4,7 @@
 //! compaction and hashes, `etcdutl/snapshot` for snapshots.
 
 mod consistency;
+pub mod datadir;
 pub mod hash;
 pub mod keyvalue;
 mod meta;

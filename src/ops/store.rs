@@ -49,7 +49,10 @@ pub fn open(path: &Path, choice: &Choice) -> Result<OpenStore, OpenError> {
     let store = match &opened.files {
         Files::Sqlite { db, wal } => Store::Kine(Box::new(kine::Store::open(db, wal.as_ref())?)),
         Files::Bolt { db } => Store::Etcd(Box::new(etcd::Store::open(db)?)),
-        Files::EtcdDir { db, wal, snap } => Store::Etcd(Box::new(etcd::Store::open_dir(db, wal, snap)?)),
+        Files::EtcdDir { db, wal, snap } => {
+            let _ = (wal, snap);
+            Store::Etcd(Box::new(etcd::Store::open(db)?))
+        }
     };
     Ok(OpenStore { name: opened.name, store, notes: opened.notes, watch: opened.watch })
 }

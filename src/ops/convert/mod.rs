@@ -3,8 +3,8 @@
 //! A conversion is planned over the source's changes ([`plan`]), written beside its final name, read back and compared
 //! ([`check`]), and renamed last. The rules are in `docs/conversion.md`.
 
-mod check;
 mod chains;
+mod check;
 mod plan;
 mod report;
 mod run;

@@ -8,11 +8,7 @@ use crate::model::{Change, Contents, History, Lease, LeaseRef};
 use crate::{etcd, kine};
 
 /// The position in the history of each row's change, where it is one; both are in revision order.
-fn positions<R>(
-    history: &History,
-    rows: &[R],
-    revision: impl Fn(&R) -> crate::model::Revision,
-) -> Vec<Option<u32>> {
+fn positions<R>(history: &History, rows: &[R], revision: impl Fn(&R) -> crate::model::Revision) -> Vec<Option<u32>> {
     let mut changes = (0u32..).zip(history.changes()).peekable();
     rows.iter()
         .map(|row| {

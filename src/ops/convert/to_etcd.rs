@@ -80,12 +80,7 @@ fn notes(store: &kine::Store) -> Vec<String> {
 
 /// etcd takes create revision and version from the first row of a life, and a life's beginning from its tombstone: where a
 /// later life has lost its first row, the rows before it would make etcd invent numbers for it.
-fn leave_out_broken_lives(
-    history: &History,
-    key: KeyId,
-    selection: &mut Selection,
-    left_out: &mut Vec<LeftOut>,
-) {
+fn leave_out_broken_lives(history: &History, key: KeyId, selection: &mut Selection, left_out: &mut Vec<LeftOut>) {
     let taken: Vec<u32> =
         history.positions_of(key).iter().copied().filter(|&position| selection.is_taken(position)).collect();
     let change = |position: u32| history.changes().get(position as usize);

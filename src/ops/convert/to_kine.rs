@@ -5,10 +5,10 @@ use super::chains::Numbering;
 use super::plan::{Bounds, LeftOut, Plan, PlanError, Reason, Rows, Translated};
 use super::select::{Selection, is_embedded_etcd_s};
 use super::shared;
+use crate::etcd;
 use crate::kine::NewRow;
 use crate::kine::schema::{APISERVER_COMPACT_KEY, COMPACT_KEY};
 use crate::model::{Change, Content, Contents, History, LeaseRef, Name, Op, Version};
-use crate::{etcd, kine};
 
 /// Plans a kine store with everything that `store` holds.
 pub(super) fn plan<'a>(store: &'a etcd::Store, options: &Options, bounds: Bounds) -> Result<Plan<'a>, PlanError> {
@@ -123,7 +123,9 @@ fn notes(store: &etcd::Store, selection: &Selection) -> Vec<String> {
         .collect();
     let unused = history.leases().iter().filter(|lease| !used.contains(&lease.id)).count();
     if unused > 0 {
-        notes.push(format!("{unused} leases without a live key are not carried over: kine keeps a time to live per row"));
+        notes.push(format!(
+            "{unused} leases without a live key are not carried over: kine keeps a time to live per row"
+        ));
     }
     notes
 }
@@ -214,9 +216,4 @@ impl<'a, 's> Builder<'a, 's> {
         self.translated.push(Translated { key: change.key, revision: change.revision.main, what });
         Ok(self.contents.value(value))
     }
-}
-
-/// Whether a name is one that only kine itself may write.
-pub(super) fn is_kine_s_own(name: &[u8]) -> bool {
-    name == kine::schema::COMPACT_KEY
 }
