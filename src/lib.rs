@@ -3,5 +3,6 @@
 //! The rooms, and the direction in which they may use each other, are described in `docs/architecture.md`.
 
 pub mod bolt;
+pub mod etcd;
 pub mod source;
 pub mod sqlite;
