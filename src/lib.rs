@@ -4,5 +4,7 @@
 
 pub mod bolt;
 pub mod etcd;
+pub mod kine;
+pub mod model;
 pub mod source;
 pub mod sqlite;

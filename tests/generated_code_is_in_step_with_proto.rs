@@ -2,6 +2,7 @@
 //!
 //! After a change in `proto/`, `KINESCOPE_WRITE_GENERATED=1 cargo test --test generated_code_is_in_step_with_proto` writes
 //! the code anew.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,6 +1,17 @@
-//! etcd's own records: rows in bbolt, the raft log beside it, and what the one makes of the other.
+//! etcd's schema inside bbolt: revisions, leases, meta, hashes, the snapshot's trailer.
+//!
+//! Facts are from etcd's source at 3.4 to 3.7: `server/storage/schema` for the buckets, `server/storage/mvcc` for rows,
+//! compaction and hashes, `etcdutl/snapshot` for snapshots.
 
-#[expect(missing_docs, clippy::doc_markdown, reason = "generated code")]
-pub mod proto;
-
+mod consistency;
+pub mod hash;
 pub mod keyvalue;
+mod meta;
+#[expect(missing_docs, reason = "generated code")]
+pub mod proto;
+mod rows;
+mod store;
+
+pub use meta::{Alarm, Meta};
+pub use rows::Row;
+pub use store::{OpenError, Store};

@@ -379,6 +379,16 @@ pub struct LeaseCheckpointRequest {
     #[prost(message, repeated, tag = "1")]
     pub checkpoints: ::prost::alloc::vec::Vec<LeaseCheckpoint>,
 }
+/// A row of etcd's bucket `alarm`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AlarmMember {
+    /// The member.
+    #[prost(uint64, tag = "1")]
+    pub member_id: u64,
+    /// Which alarm.
+    #[prost(enumeration = "AlarmType", tag = "2")]
+    pub alarm: i32,
+}
 /// Raise or lower an alarm.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AlarmRequest {

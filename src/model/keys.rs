@@ -1,0 +1,116 @@
+//! The keys of a store, each kept once.
+
+use std::collections::HashMap;
+
+/// A key by its number in [`Keys`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(u32);
+
+impl KeyId {
+    /// The id of no key, for rows that are not numbered yet.
+    pub const UNSET: Self = Self(u32::MAX);
+
+    /// The number, for tables that run beside [`Keys`].
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// All keys of a store in one block of memory, in byte order: comparing ids is comparing keys.
+#[derive(Default)]
+pub struct Keys {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Keys {
+    /// Sorts the distinct keys among `names`; gives them with the id of each input, in input order.
+    pub fn intern<'a>(names: &[&'a [u8]]) -> (Self, Vec<KeyId>) {
+        let mut seen: HashMap<&'a [u8], u32> = HashMap::new();
+        let mut distinct: Vec<&'a [u8]> = Vec::new();
+        let first_ids: Vec<u32> = names
+            .iter()
+            .map(|name| {
+                *seen.entry(name).or_insert_with(|| {
+                    distinct.push(name);
+                    (distinct.len() - 1) as u32
+                })
+            })
+            .collect();
+        drop(seen);
+        let mut order: Vec<u32> = (0..distinct.len() as u32).collect();
+        order.sort_unstable_by_key(|&at| distinct[at as usize]);
+        let mut rank = vec![0u32; distinct.len()];
+        let mut keys = Self::default();
+        for (place, &at) in order.iter().enumerate() {
+            rank[at as usize] = place as u32;
+            keys.bytes.extend_from_slice(distinct[at as usize]);
+            keys.ends.push(keys.bytes.len());
+        }
+        let ids = first_ids.into_iter().map(|at| KeyId(rank[at as usize])).collect();
+        (keys, ids)
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The key's bytes; empty for an id of another table.
+    pub fn get(&self, id: KeyId) -> &[u8] {
+        let at = id.index();
+        let end = self.ends.get(at).copied().unwrap_or(0);
+        let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// The id of a key.
+    pub fn find(&self, key: &[u8]) -> Option<KeyId> {
+        let at = self.lower_bound(key);
+        (at < self.len() && self.get(KeyId(at as u32)) == key).then_some(KeyId(at as u32))
+    }
+
+    /// All ids in byte order of their keys.
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = KeyId> + ExactSizeIterator + use<> {
+        (0..self.ends.len() as u32).map(KeyId)
+    }
+
+    /// The ids of the keys that begin with `prefix`, in byte order.
+    pub fn with_prefix<'a>(&'a self, prefix: &'a [u8]) -> impl Iterator<Item = KeyId> + 'a {
+        let from = self.lower_bound(prefix) as u32;
+        (from..self.len() as u32).map(KeyId).take_while(move |&id| self.get(id).starts_with(prefix))
+    }
+
+    fn lower_bound(&self, key: &[u8]) -> usize {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.get(KeyId(middle as u32)) < key {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_run_in_byte_order_and_find_their_keys() {
+        let (keys, ids) = Keys::intern(&[b"/b", b"/a", b"/b", b"", b"/a/x"]);
+        assert_eq!(keys.len(), 4);
+        assert_eq!(ids.iter().map(|&id| keys.get(id)).collect::<Vec<_>>(), [&b"/b"[..], b"/a", b"/b", b"", b"/a/x"]);
+        assert_eq!(keys.find(b"/a/x"), Some(ids[4]));
+        assert_eq!(keys.find(b"/c"), None);
+        assert_eq!(keys.with_prefix(b"/a").map(|id| keys.get(id)).collect::<Vec<_>>(), [&b"/a"[..], b"/a/x"]);
+    }
+}

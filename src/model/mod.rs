@@ -1,0 +1,21 @@
+//! The common key-revision model: what a datastore holds, whichever engine wrote it.
+//!
+//! Readers of both engines fill a [`HistoryBuilder`]; from the finished [`History`] on nobody knows any more which file
+//! format the changes came from. Values stay in their file: a change holds a [`ValueRef`], and the history's
+//! [`ReadValue`] fetches the bytes when somebody asks.
+
+mod change;
+mod evidence;
+mod history;
+mod keys;
+mod keyspace;
+mod revision;
+mod value;
+
+pub use change::{Change, LeaseRef, Op, Version};
+pub use evidence::Evidence;
+pub use history::{Counts, Engine, History, HistoryBuilder, Lease};
+pub use keys::{KeyId, Keys};
+pub use keyspace::{KeyState, Keyspace};
+pub use revision::Revision;
+pub use value::{NoValues, ReadValue, ValueRef};

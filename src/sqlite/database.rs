@@ -1,0 +1,509 @@
+//! A database file with its WAL laid over it: any page as SQLite would see it, and the payloads of cells.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::field::u32_at;
+use super::header::{Geometry, Header, HeaderError, PageNo};
+use super::page::{BtreePage, PayloadRef, TableCell};
+use super::record::{Field, RecordError, RecordHeader, Value};
+use super::wal::{Wal, WalError};
+use crate::source::{Bytes, Damage, FileName, Place};
+
+/// Why a database cannot be opened at all.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// Neither the file nor its WAL holds a page.
+    #[error("{file}: the database is empty: neither the file nor a WAL holds a page")]
+    Empty {
+        /// The database file.
+        file: FileName,
+    },
+    /// Page 1 does not begin with a header by which pages could be read.
+    #[error("{file}: page 1: {source}")]
+    Header {
+        /// The file that holds page 1: the database or its WAL.
+        file: FileName,
+        /// What is wrong with it.
+        source: HeaderError,
+    },
+}
+
+/// Where the bytes of a page come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The database file, at this offset in bytes.
+    Main(u64),
+    /// The WAL.
+    Wal {
+        /// The frame, counted from 0.
+        frame: usize,
+        /// The offset of the page in the WAL, in bytes.
+        offset: u64,
+    },
+}
+
+/// What became of the WAL that lay beside the database.
+#[derive(Clone, Debug)]
+pub enum WalState {
+    /// There is none, or it has no bytes.
+    Absent,
+    /// Its header does not hold: like SQLite, the reader goes on without it.
+    Refused(WalError),
+    /// Its pages have another size than those of the database, so it cannot belong to it; it is not used.
+    ForeignPageSize(Wal),
+    /// It was read; its committed frames, if any, lie over the database.
+    Read(Wal),
+}
+
+/// A database, open for reading. Cheap lookups, no locks: share it between threads.
+#[derive(Debug)]
+pub struct Database {
+    name: FileName,
+    main: Bytes,
+    wal_name: FileName,
+    wal: WalState,
+    overlay: HashMap<PageNo, usize>,
+    header: Option<Header>,
+    geometry: Geometry,
+    page_count: u32,
+    claimed_pages: u32,
+    damage: Vec<Damage>,
+}
+
+impl Database {
+    /// Lays a WAL over a database file. What is wrong but does not stop the reading is in [`Database::damage`].
+    ///
+    /// # Errors
+    /// An [`OpenError`] when there is no page 1 or its header does not say how to read pages.
+    pub fn open(name: FileName, main: Bytes, wal: Option<(FileName, Bytes)>) -> Result<Self, OpenError> {
+        let mut damage = Vec::new();
+        let (wal_name, mut wal) = parse_wal(&name, wal, &mut damage);
+        let main_header = Header::parse(&main);
+        if let (WalState::Read(read), Ok(header)) = (&wal, &main_header)
+            && read.header().page_size != header.geometry.page_size()
+        {
+            damage.push(Damage {
+                file: wal_name.clone(),
+                place: Place::Offset(8),
+                id: "wal-page-size",
+                what: format!(
+                    "the WAL has pages of {} bytes, the database of {}: it does not belong to this file and is not used",
+                    read.header().page_size.get(),
+                    header.geometry.page_size().get()
+                ),
+            });
+            wal = take_foreign(wal);
+        }
+        let overlay = overlay(&wal);
+        let (file, parsed) = match (overlay.get(&PageNo::FIRST), &wal) {
+            (Some(&frame), WalState::Read(wal)) => (
+                &wal_name,
+                Header::parse(wal.page(frame).unwrap_or_default()).and_then(|header| same_size(header, wal)),
+            ),
+            _ if main.is_empty() => return Err(OpenError::Empty { file: name }),
+            _ => (&name, main_header),
+        };
+        let header = parsed.map_err(|source| OpenError::Header { file: file.clone(), source })?;
+        if !header.fractions_hold {
+            damage.push(Damage {
+                file: file.clone(),
+                place: Place::Offset(21),
+                id: "header",
+                what: "the payload fractions are not 64, 32, 32: SQLite would refuse the file".into(),
+            });
+        }
+        let geometry = header.geometry;
+        let mut database = Self {
+            name,
+            main,
+            wal_name,
+            wal,
+            overlay,
+            header: Some(header),
+            geometry,
+            page_count: 0,
+            claimed_pages: 0,
+            damage,
+        };
+        database.measure();
+        Ok(database)
+    }
+
+    /// Opens pages of a known size without trusting page 1, which may be gone. A WAL with pages of another size is left out.
+    #[must_use]
+    pub fn open_without_header(
+        name: FileName,
+        main: Bytes,
+        wal: Option<(FileName, Bytes)>,
+        geometry: Geometry,
+    ) -> Self {
+        let mut damage = Vec::new();
+        let (wal_name, mut wal) = parse_wal(&name, wal, &mut damage);
+        if let WalState::Read(read) = &wal
+            && read.header().page_size != geometry.page_size()
+        {
+            wal = take_foreign(wal);
+        }
+        let overlay = overlay(&wal);
+        let (page_count, claimed_pages) = (0, 0);
+        let mut database =
+            Self { name, main, wal_name, wal, overlay, header: None, geometry, page_count, claimed_pages, damage };
+        database.measure();
+        database
+    }
+
+    /// Finds the size of the database as SQLite does (btree.c, `lockBtree`), but never beyond the pages there are.
+    fn measure(&mut self) {
+        let page_size = self.geometry.page_size().bytes();
+        let whole = self.main.len() / page_size;
+        let committed = match &self.wal {
+            WalState::Read(wal) => wal.committed_pages(),
+            _ => None,
+        };
+        let in_file = committed.map_or(self.main.len().div_ceil(page_size), |pages| pages as usize);
+        let claimed = self.header.and_then(|header| header.size_in_pages).map_or(in_file, |pages| pages as usize);
+        let in_wal = self.overlay.keys().map(|page| page.get() as usize).max().unwrap_or(0);
+        let there = whole.max(in_wal);
+        self.page_count = u32::try_from(claimed.min(there)).unwrap_or(u32::MAX);
+        self.claimed_pages = u32::try_from(claimed.max(committed.unwrap_or(0) as usize)).unwrap_or(u32::MAX);
+        let what = if claimed > there {
+            format!("the database should have {claimed} pages, but only {there} are there: the file is cut off")
+        } else if claimed > in_file {
+            format!("the header claims {claimed} pages, the last commit in the WAL {in_file}")
+        } else {
+            return;
+        };
+        self.damage.push(Damage { file: self.name.clone(), place: Place::File, id: "file-truncated", what });
+    }
+
+    /// The name of the database file.
+    #[must_use]
+    pub fn name(&self) -> &FileName {
+        &self.name
+    }
+
+    /// The bytes of the database file, without the WAL.
+    #[must_use]
+    pub fn main(&self) -> &Bytes {
+        &self.main
+    }
+
+    /// The file header, unless the database was opened without one.
+    #[must_use]
+    pub fn header(&self) -> Option<&Header> {
+        self.header.as_ref()
+    }
+
+    /// Page size and usable bytes.
+    #[must_use]
+    pub fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    /// What became of the WAL.
+    #[must_use]
+    pub fn wal(&self) -> &WalState {
+        &self.wal
+    }
+
+    /// The size of the database in pages, as far as they are there.
+    #[must_use]
+    pub fn page_count(&self) -> u32 {
+        self.page_count
+    }
+
+    /// The size in pages that the header or the last commit states; more than [`Database::page_count`] when pages are missing.
+    #[must_use]
+    pub fn claimed_pages(&self) -> u32 {
+        self.claimed_pages
+    }
+
+    /// All page numbers of the database.
+    pub fn page_numbers(&self) -> impl Iterator<Item = PageNo> + use<> {
+        (1..=self.page_count).filter_map(PageNo::new)
+    }
+
+    /// What was wrong when the database was opened.
+    #[must_use]
+    pub fn damage(&self) -> &[Damage] {
+        &self.damage
+    }
+
+    /// Where a page's bytes come from.
+    #[must_use]
+    pub fn origin(&self, page: PageNo) -> Origin {
+        match (self.overlay.get(&page), &self.wal) {
+            (Some(&frame), WalState::Read(wal)) => Origin::Wal { frame, offset: wal.page_offset(frame) },
+            _ => Origin::Main(self.geometry.page_size().offset(page)),
+        }
+    }
+
+    /// The bytes of a page, reserved bytes included: from the newest committed frame, else from the file.
+    ///
+    /// # Errors
+    /// Damage when the database has no such page.
+    pub fn page(&self, page: PageNo) -> Result<&[u8], Damage> {
+        if page.get() > self.page_count {
+            let what = format!("there is no such page, the database has {}", self.page_count);
+            return Err(self.damage_at(page, "page-number", what));
+        }
+        if let (Some(&frame), WalState::Read(wal)) = (self.overlay.get(&page), &self.wal) {
+            return wal
+                .page(frame)
+                .ok_or_else(|| self.damage_at(page, "file-truncated", "its WAL frame is cut off".into()));
+        }
+        let page_size = self.geometry.page_size();
+        usize::try_from(page_size.offset(page))
+            .ok()
+            .and_then(|start| self.main.get(start..start.checked_add(page_size.bytes())?))
+            .ok_or_else(|| self.damage_at(page, "file-truncated", "the file ends before this page".into()))
+    }
+
+    /// A page as b-tree page.
+    ///
+    /// # Errors
+    /// Damage when there is no such page, or it is none.
+    pub fn btree_page(&self, page: PageNo) -> Result<BtreePage<'_>, Damage> {
+        BtreePage::parse(page, self.page(page)?, self.geometry)
+            .map_err(|error| self.damage_at(page, "page-type", error.to_string()))
+    }
+
+    /// Damage seen on a page, in the name of the file the page comes from.
+    #[must_use]
+    pub fn damage_at(&self, page: PageNo, id: &'static str, what: String) -> Damage {
+        Damage { file: self.file_of(page), place: Place::Page(page.get().into()), id, what }
+    }
+
+    /// Damage seen in a cell of a page.
+    #[must_use]
+    pub fn damage_in(&self, page: PageNo, cell: u16, id: &'static str, what: String) -> Damage {
+        let place = Place::Cell { page: page.get().into(), cell: cell.into() };
+        Damage { file: self.file_of(page), place, id, what }
+    }
+
+    fn file_of(&self, page: PageNo) -> FileName {
+        match self.origin(page) {
+            Origin::Main(_) => self.name.clone(),
+            Origin::Wal { .. } => self.wal_name.clone(),
+        }
+    }
+
+    /// Part of a payload, by offsets in it: borrowed when it lies in the cell or on one overflow page, else put together.
+    ///
+    /// # Errors
+    /// Damage when the range leaves the payload or the overflow chain does not hold as far as it is followed.
+    pub fn read(&self, payload: &PayloadRef, range: Range<u32>) -> Result<Cow<'_, [u8]>, Damage> {
+        if range.start > range.end || range.end > payload.len() {
+            let what = format!("bytes {}..{} of a payload of {} bytes", range.start, range.end, payload.len());
+            return Err(self.damage_at(payload.page(), "record", what));
+        }
+        let local = self.local(payload)?;
+        if let Some(part) = local.get(range.start as usize..range.end as usize) {
+            return Ok(Cow::Borrowed(part));
+        }
+        let mut chain = self.chain(payload)?;
+        let mut out = Vec::new();
+        if range.start < payload.local_len() {
+            out.reserve_exact(range.len());
+            out.extend_from_slice(local.get(range.start as usize..).unwrap_or_default());
+        }
+        let mut at = payload.local_len();
+        while at < range.end {
+            let Some(link) = chain.next() else { break };
+            let (_, content) = link?;
+            let end = at + content.len() as u32;
+            if end > range.start {
+                let from = range.start.saturating_sub(at) as usize;
+                let part = content.get(from..content.len().min((range.end - at) as usize)).unwrap_or_default();
+                if out.is_empty() && part.len() == range.len() {
+                    return Ok(Cow::Borrowed(part));
+                }
+                if out.is_empty() {
+                    out.reserve_exact(range.len());
+                }
+                out.extend_from_slice(part);
+            }
+            at = end;
+        }
+        Ok(Cow::Owned(out))
+    }
+
+    /// The part of a payload that lies in its cell.
+    ///
+    /// # Errors
+    /// Damage when the page is not there.
+    pub fn local(&self, payload: &PayloadRef) -> Result<&[u8], Damage> {
+        let end = payload.start() + payload.local_len() as usize;
+        let local = self.page(payload.page())?.get(payload.start()..end);
+        local.ok_or_else(|| self.damage_at(payload.page(), "cell", "the payload runs over the end of the page".into()))
+    }
+
+    /// The overflow pages of a payload with the part of it that each holds. The chain must have exactly as many pages as
+    /// the payload's length asks for, and end with page 0.
+    ///
+    /// # Errors
+    /// Damage when the cell does not say where the chain begins, or the chain would be longer than the database.
+    pub fn chain(&self, payload: &PayloadRef) -> Result<Chain<'_>, Damage> {
+        let pages = self.geometry.overflow_pages(payload.len(), payload.local_len());
+        if pages > self.page_count {
+            let what = format!("a payload of {} bytes is longer than the database", payload.len());
+            return Err(self.damage_at(payload.page(), "overflow-chain", what));
+        }
+        let next = if pages == 0 {
+            None
+        } else {
+            let at = payload.start() + payload.local_len() as usize;
+            u32_at(self.page(payload.page())?, at).and_then(PageNo::new)
+        };
+        let rest = payload.len() - payload.local_len();
+        Ok(Chain { database: self, owner: payload.page(), next, pages, rest })
+    }
+
+    /// Follows a row's overflow chain to its end without copying it.
+    ///
+    /// # Errors
+    /// Damage when the chain does not have exactly the pages its payload needs.
+    pub fn check_chain(&self, cell: &TableCell<'_>) -> Result<(), Damage> {
+        if !cell.payload.overflows() {
+            return Ok(());
+        }
+        self.chain(&cell.payload)?.try_for_each(|link| link.map(|_| ()))
+    }
+
+    /// The columns of a payload; puts the header together when it goes on on overflow pages.
+    ///
+    /// # Errors
+    /// Damage when the payload is not a record.
+    pub fn record(&self, payload: &PayloadRef) -> Result<RecordHeader, Damage> {
+        let bad = |error: RecordError| self.damage_at(payload.page(), "record", error.to_string());
+        match RecordHeader::parse(self.local(payload)?, payload.len()) {
+            Err(RecordError::HeaderBeyond(len)) if len > payload.local_len() => {
+                RecordHeader::parse(&self.read(payload, 0..len)?, payload.len()).map_err(bad)
+            }
+            result => result.map_err(bad),
+        }
+    }
+
+    /// The value of a column.
+    ///
+    /// # Errors
+    /// Damage when its bytes are on overflow pages that do not hold.
+    pub fn value(&self, payload: &PayloadRef, field: Field) -> Result<Value<'_>, Damage> {
+        let bytes = self.read(payload, field.range())?;
+        Value::decode(field.kind, bytes)
+            .ok_or_else(|| self.damage_at(payload.page(), "record", "a value is cut off".into()))
+    }
+}
+
+/// The overflow pages of one payload, first to last.
+#[derive(Debug)]
+pub struct Chain<'a> {
+    database: &'a Database,
+    owner: PageNo,
+    next: Option<PageNo>,
+    pages: u32,
+    rest: u32,
+}
+
+impl<'a> Iterator for Chain<'a> {
+    type Item = Result<(PageNo, &'a [u8]), Damage>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.pages == 0 {
+            return None;
+        }
+        let link = self.step();
+        if link.is_err() {
+            self.pages = 0;
+        }
+        Some(link)
+    }
+}
+
+impl<'a> Chain<'a> {
+    fn step(&mut self) -> Result<(PageNo, &'a [u8]), Damage> {
+        let damage = |page, what| self.database.damage_at(page, "overflow-chain", what);
+        let Some(page) = self.next else {
+            let what = format!("the overflow chain of a cell ends {} pages early", self.pages);
+            return Err(damage(self.owner, what));
+        };
+        let bytes = self.database.page(page).map_err(|_| {
+            damage(self.owner, format!("the overflow chain of a cell leads to page {page}, which is not there"))
+        })?;
+        let next = u32_at(bytes, 0).and_then(PageNo::new);
+        if let (1, Some(next)) = (self.pages, next) {
+            let what = format!("as last overflow page of a cell of page {} it should not name page {next}", self.owner);
+            return Err(damage(page, what));
+        }
+        let len = self.rest.min(self.database.geometry.overflow_content());
+        let content = bytes.get(4..4 + len as usize).unwrap_or_default();
+        self.next = next;
+        self.pages -= 1;
+        self.rest -= len;
+        Ok((page, content))
+    }
+}
+
+/// Reads a WAL, if there is one with bytes, and reports what keeps SQLite from using all of it.
+fn parse_wal(name: &FileName, wal: Option<(FileName, Bytes)>, damage: &mut Vec<Damage>) -> (FileName, WalState) {
+    let Some((wal_name, bytes)) = wal else { return (name.clone(), WalState::Absent) };
+    if bytes.is_empty() {
+        return (wal_name, WalState::Absent);
+    }
+    let state = match Wal::parse(bytes) {
+        Ok(wal) => {
+            if let Some(at) = wal.break_at() {
+                let ignored = wal.ignored();
+                damage.push(Damage {
+                    file: wal_name.clone(),
+                    place: Place::Frame(at as u64 + 1),
+                    id: "wal-checksum",
+                    what: format!(
+                        "the frame does not hold, and with it SQLite drops {} more of the same generation",
+                        ignored.broken + ignored.behind_break
+                            - usize::from(wal.frames().get(at).is_some_and(|frame| frame.salts == wal.header().salts))
+                    ),
+                });
+            }
+            WalState::Read(wal)
+        }
+        Err(error) => {
+            damage.push(Damage {
+                file: wal_name.clone(),
+                place: Place::Offset(0),
+                id: "wal-header",
+                what: format!("{error}: none of its frames are used"),
+            });
+            WalState::Refused(error)
+        }
+    };
+    (wal_name, state)
+}
+
+/// The last committed frame of every page that the last commit left in the database.
+fn overlay(wal: &WalState) -> HashMap<PageNo, usize> {
+    let WalState::Read(wal) = wal else { return HashMap::new() };
+    let size = wal.committed_pages().unwrap_or(0);
+    let committed = wal.frames().get(..wal.committed_frames()).unwrap_or_default();
+    let pages = committed.iter().enumerate().filter_map(|(at, frame)| Some((frame.page?, at)));
+    pages.filter(|(page, _)| page.get() <= size).collect()
+}
+
+fn take_foreign(wal: WalState) -> WalState {
+    match wal {
+        WalState::Read(wal) => WalState::ForeignPageSize(wal),
+        other => other,
+    }
+}
+
+/// A header out of a WAL frame must speak of pages of the frame's own size.
+fn same_size(header: Header, wal: &Wal) -> Result<Header, HeaderError> {
+    let page_size = header.geometry.page_size();
+    if page_size == wal.header().page_size {
+        Ok(header)
+    } else {
+        Err(HeaderError::PageSize(u16::try_from(page_size.get()).unwrap_or(1)))
+    }
+}
