@@ -3,14 +3,18 @@
 //! Facts are from etcd's source at 3.4 to 3.7: `server/storage/schema` for the buckets, `server/storage/mvcc` for rows,
 //! compaction and hashes, `etcdutl/snapshot` for snapshots.
 
+mod apply;
 mod consistency;
 pub mod hash;
 pub mod keyvalue;
 mod meta;
 #[expect(missing_docs, reason = "generated code")]
 pub mod proto;
+pub mod replay;
 mod rows;
 mod store;
+mod txn;
+pub mod wal;
 
 pub use meta::{Alarm, Meta};
 pub use rows::Row;
