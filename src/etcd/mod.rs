@@ -5,6 +5,7 @@
 
 mod apply;
 mod consistency;
+pub mod datadir;
 pub mod hash;
 pub mod keyvalue;
 mod meta;
