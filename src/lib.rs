@@ -6,5 +6,6 @@ pub mod bolt;
 pub mod etcd;
 pub mod kine;
 pub mod model;
+pub mod ops;
 pub mod source;
 pub mod sqlite;

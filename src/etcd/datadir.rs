@@ -8,6 +8,7 @@ use prost::Message as _;
 use prost::bytes::Bytes as Shared;
 use sha1::{Digest, Sha1};
 
+use super::EtcdVersion;
 use super::proto::{raftpb, serverpb, snappb, walpb};
 use super::wal;
 
@@ -24,48 +25,46 @@ pub const DEFAULT_TOKEN: &str = "etcd-cluster";
 /// The events for which etcd's store of version 2 has room (etcd `v2store/store.go` `newStore`).
 const EVENTS: usize = 1000;
 
-/// The etcd that is to start on the directory. An older database is accepted by a newer etcd, never the reverse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum EtcdVersion {
-    /// 3.5.
-    V3_5,
-    /// 3.6.
-    V3_6,
-    /// 3.7.
-    V3_7,
-}
-
-impl EtcdVersion {
-    /// The version as etcd writes it into its buckets.
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::V3_5 => "3.5.0",
-            Self::V3_6 => "3.6.0",
-            Self::V3_7 => "3.7.0",
-        }
-    }
-}
-
-/// Rows of a bucket, in the order of their keys: key and value.
-pub type Rows = Vec<(Vec<u8>, Vec<u8>)>;
-
 /// The only member of a new cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewMember {
+pub struct Member {
     name: String,
     peer_urls: Vec<String>,
     token: String,
     version: Option<EtcdVersion>,
 }
 
-impl NewMember {
-    /// A member with a name, the URLs at which others would reach it, and the cluster's token. Without a version the
-    /// buckets say none, and any etcd from 3.5 on starts and writes its own.
-    pub fn new(name: &str, peer_urls: &[String], token: &str, version: Option<EtcdVersion>) -> Self {
+impl Member {
+    /// A member with a name and the URLs at which others would reach it, in a cluster with the default token. Without a
+    /// version the buckets say none, and any etcd from 3.5 on starts and writes its own.
+    pub fn new(name: &str, peer_urls: &[String], version: Option<EtcdVersion>) -> Self {
         let mut peer_urls = peer_urls.to_vec();
         // etcd sorts them before it writes or hashes them (etcd `client/pkg/types/urls.go`).
         peer_urls.sort();
-        Self { name: name.to_owned(), peer_urls, token: token.to_owned(), version }
+        Self { name: name.to_owned(), peer_urls, token: DEFAULT_TOKEN.to_owned(), version }
+    }
+
+    /// The same member in a cluster with another token.
+    pub fn with_token(self, token: &str) -> Self {
+        Self { token: token.to_owned(), ..self }
+    }
+
+    /// The files of the data directory besides `member/snap/db`: their paths below it and their contents.
+    pub fn files(&self) -> Vec<(String, Vec<u8>)> {
+        vec![(format!("member/wal/{WAL_NAME}"), self.wal()), (format!("member/snap/{SNAP_NAME}"), self.snap())]
+    }
+
+    /// The rows that the database must have besides those that say its version and its compact revision: bucket, key and
+    /// value. The log's only entry is applied; there are no other members.
+    pub fn rows(&self) -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
+        let voters = format!(r#"{{"voters":[{}],"auto_leave":false}}"#, self.id());
+        let one = 1_u64.to_be_bytes().to_vec();
+        vec![
+            ("members", format!("{:x}", self.id()).into_bytes(), self.json().into_bytes()),
+            ("meta", b"confState".to_vec(), voters.into_bytes()),
+            ("meta", b"consistent_index".to_vec(), one.clone()),
+            ("meta", b"term".to_vec(), one),
+        ]
     }
 
     /// The member's id: the first 8 bytes of the SHA-1 of its URLs and the token (etcd `membership/member.go`
@@ -103,7 +102,7 @@ impl NewMember {
     }
 
     /// The content of [`WAL_NAME`]: the member's entry, committed, and the mark of the snapshot that holds it.
-    pub fn wal(&self) -> Vec<u8> {
+    fn wal(&self) -> Vec<u8> {
         let change = raftpb::ConfChange {
             id: self.zero(0),
             r#type: Some(raftpb::ConfChangeType::ConfChangeAddNode as i32),
@@ -131,7 +130,7 @@ impl NewMember {
     }
 
     /// The content of [`SNAP_NAME`]: no key of the store, only the member, as etcd's store of version 2 kept it.
-    pub fn snap(&self) -> Vec<u8> {
+    fn snap(&self) -> Vec<u8> {
         let metadata = raftpb::SnapshotMetadata { conf_state: Some(self.conf_state()), index: Some(1), term: Some(1) };
         let snapshot = raftpb::Snapshot { data: Some(self.v2_store().into_bytes().into()), metadata: Some(metadata) };
         let data = snapshot.encode_to_vec();
@@ -163,35 +162,11 @@ impl NewMember {
         let nulls = ",null".repeat(EVENTS - 1);
         let queue = format!(r#"{{"Events":[{event}{nulls}],"Size":1,"Front":0,"Back":1,"Capacity":{EVENTS}}}"#);
         // From 3.6 on, etcd looks for the member before it creates it.
-        let looked = u8::from(self.version >= Some(EtcdVersion::V3_6));
+        let looked = u8::from(self.version > Some(EtcdVersion::V3_5));
         let history = format!(r#"{{"Queue":{queue},"StartIndex":1,"LastIndex":1}}"#);
         format!(
             r#"{{"Root":{root},"WatcherHub":{{"EventHistory":{history}}},"CurrentIndex":1,"Stats":{{"getsSuccess":0,"getsFail":{looked},{STATS},"CurrentVersion":2}}"#
         )
-    }
-
-    /// What bucket `members` must hold, and nothing else.
-    pub fn members_bucket(&self) -> Rows {
-        vec![(format!("{:x}", self.id()).into_bytes(), self.json().into_bytes())]
-    }
-
-    /// What bucket `cluster` must hold.
-    pub fn cluster_bucket(&self) -> Rows {
-        let version = self.version.map(|version| (b"clusterVersion".to_vec(), version.text().into()));
-        version.into_iter().collect()
-    }
-
-    /// What bucket `meta` must hold besides the compact revisions: the log's only entry is applied.
-    pub fn meta_bucket(&self) -> Rows {
-        let voters = format!(r#"{{"voters":[{}],"auto_leave":false}}"#, self.id());
-        let one = 1_u64.to_be_bytes().to_vec();
-        let mut rows = vec![(b"confState".to_vec(), voters.into_bytes()), (b"consistent_index".to_vec(), one.clone())];
-        // Only etcd 3.6 and later know the key; 3.5 is told by the term alone.
-        if let Some(version) = self.version.filter(|version| *version >= EtcdVersion::V3_6) {
-            rows.push((b"storageVersion".to_vec(), version.text().into()));
-        }
-        rows.push((b"term".to_vec(), one));
-        rows
     }
 }
 

@@ -16,7 +16,9 @@ mod rows;
 mod store;
 mod txn;
 pub mod wal;
+mod write;
 
 pub use meta::{Alarm, Meta};
 pub use rows::Row;
-pub use store::{OpenError, Store};
+pub use store::{OpenError, Store, is_gap};
+pub use write::{EtcdVersion, Image, NewRow, WriteError};

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::consistency::broken_chains;
+use super::consistency::{broken_chains, holes};
 use super::hash::{HashKv, Trailer, hash_kv, status_hash};
-use super::keyvalue::KeyValue;
+use super::keyvalue::{KeyValue, RowKey};
 use super::{Meta, Row, rows};
 use crate::bolt::{self, Bolt, Bucket, Census};
 use crate::model::{Change, Engine, Evidence, History, HistoryBuilder, LeaseRef, Op, ReadValue, ValueRef, Version};
@@ -190,6 +190,43 @@ impl Store {
             }
         };
         Ok(Cow::Owned(whole.encode()))
+    }
+
+    /// Ranges of revisions above the compact revision that no row has.
+    pub fn holes(&self) -> Vec<(i64, i64)> {
+        holes(&self.rows, self.history.compact_revision())
+    }
+
+    /// Rows of missing revisions that stand in pages which nothing reaches any more: proof that part of bucket `key` is
+    /// lost from the tree. Searches the unreachable pages only where revisions are missing.
+    pub fn lost_rows(&self) -> Vec<Damage> {
+        let holes = self.holes();
+        if holes.is_empty() {
+            return Vec::new();
+        }
+        let in_hole = |main: i64| {
+            let at = holes.partition_point(|&(_, end)| end < main);
+            holes.get(at).is_some_and(|&(start, _)| start <= main)
+        };
+        let mut lost = Vec::new();
+        for page in self.census().used.missing() {
+            let Ok(Some(leaf)) = self.bolt.leaf(page) else { continue };
+            for item in leaf.items(&self.bolt, &mut Vec::new()) {
+                let row = RowKey::decode(item.key).filter(|row| in_hole(row.revision.main));
+                if let (Some(row), Some(_)) = (row, KeyValue::decode(item.value)) {
+                    lost.push(Damage {
+                        file: self.bolt.file().clone(),
+                        place: Place::Page(page.get()),
+                        id: "row-lost",
+                        what: format!(
+                            "revision {} stands in a page that no tree reaches, and nowhere else",
+                            row.revision
+                        ),
+                    });
+                }
+            }
+        }
+        lost
     }
 
     /// Where the file's pages go.

@@ -6,6 +6,8 @@
 mod rows;
 pub mod schema;
 mod store;
+mod write;
 
 pub use rows::{Column, Row};
 pub use store::{OpenError, Store};
+pub use write::{NewRow, WriteError, write};

@@ -10,6 +10,31 @@ pub const COMPACT_KEY: &[u8] = b"compact_rev_key";
 /// The name under which kine keeps the apiserver's own `compact_rev_key` (since 0.13.16).
 pub const APISERVER_COMPACT_KEY: &[u8] = b"compact_rev_key_apiserver";
 
+/// The table as kine 0.16.3 and newer make it (kine pkg/drivers/sqlite/sqlite.go).
+pub const TABLE_SQL: &str = "CREATE TABLE kine (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, created INTEGER, \
+                             deleted INTEGER, create_revision INTEGER, prev_revision INTEGER, lease INTEGER, value BLOB, \
+                             old_value BLOB)";
+
+/// The table that SQLite keeps for AUTOINCREMENT.
+pub const SEQUENCE_SQL: &str = "CREATE TABLE sqlite_sequence(name,seq)";
+
+/// The indexes of kine 0.14.13 and newer; an older kine has fewer and lets the others be.
+pub const INDEXES: [(&str, &str); 6] = [
+    ("kine_name_index", "CREATE INDEX kine_name_index ON kine (name)"),
+    ("kine_name_id_index", "CREATE INDEX kine_name_id_index ON kine (name,id)"),
+    ("kine_id_deleted_index", "CREATE INDEX kine_id_deleted_index ON kine (id,deleted)"),
+    ("kine_prev_revision_index", "CREATE INDEX kine_prev_revision_index ON kine (prev_revision)"),
+    (
+        "kine_name_prev_revision_uindex",
+        "CREATE UNIQUE INDEX kine_name_prev_revision_uindex ON kine (name, prev_revision)",
+    ),
+    (
+        "kine_id_compact_rev_key_with_prev_revision_index",
+        "CREATE INDEX kine_id_compact_rev_key_with_prev_revision_index ON kine(id, name, prev_revision) WHERE name != \
+         'compact_rev_key' AND prev_revision != 0",
+    ),
+];
+
 /// Whether `name` at `revision` only fills or pins a revision (kine pkg/logstructured/sqllog/sql.go, fillGap).
 pub fn is_gap(name: &[u8], revision: i64) -> bool {
     name.strip_prefix(b"gap-").is_some_and(|number| number == revision.to_string().as_bytes())

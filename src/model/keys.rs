@@ -10,6 +10,10 @@ impl KeyId {
     /// The id of no key, for rows that are not numbered yet.
     pub const UNSET: Self = Self(u32::MAX);
 
+    pub(super) const fn at(number: usize) -> Self {
+        Self(number as u32)
+    }
+
     /// The number, for tables that run beside [`Keys`].
     pub const fn index(self) -> usize {
         self.0 as usize

@@ -5,6 +5,7 @@
 //! [`ReadValue`] fetches the bytes when somebody asks.
 
 mod change;
+mod contents;
 mod evidence;
 mod history;
 mod keys;
@@ -13,6 +14,7 @@ mod revision;
 mod value;
 
 pub use change::{Change, LeaseRef, Op, Version};
+pub use contents::{Content, Contents, Name};
 pub use evidence::Evidence;
 pub use history::{Counts, Engine, History, HistoryBuilder, Lease};
 pub use keys::{KeyId, Keys};

@@ -106,6 +106,12 @@ impl Geometry {
         (usable >= 480).then_some(Self { page_size, usable })
     }
 
+    /// The geometry of pages without reserved bytes, as kine's files have it.
+    #[must_use]
+    pub fn without_reserve(page_size: PageSize) -> Self {
+        Self { page_size, usable: page_size.get() }
+    }
+
     /// The page size.
     #[must_use]
     pub fn page_size(self) -> PageSize {

@@ -5,6 +5,7 @@
 //! names, and reads rows and payloads where they lie. The format is described in <https://sqlite.org/fileformat2.html>;
 //! section numbers in this room are those of that page.
 
+mod build;
 mod census;
 mod database;
 mod field;
@@ -14,6 +15,7 @@ mod record;
 mod tree;
 mod wal;
 
+pub use build::{BuildError, Builder, Column, IndexWriter, MAX_RECORD, Options, SchemaRow, TableWriter};
 pub use census::{Census, ChainCheck, PageUse, TreeUse};
 pub use database::{Chain, Database, OpenError, Origin, WalState};
 pub use header::{Geometry, HEADER_LEN, Header, HeaderError, MAGIC, PageNo, PageSize, TreeKind};

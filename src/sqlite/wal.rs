@@ -116,7 +116,8 @@ impl WalHeader {
 pub enum FrameState {
     /// At or before the last commit: part of the database.
     Committed,
-    /// In order, but its transaction has no commit frame.
+    /// In order, but its transaction has no commit frame; or of an open transaction that has written a page twice, for
+    /// which SQLite leaves salts and checksums zero until it commits (wal.c, `walEncodeFrame`).
     Uncommitted,
     /// Of the current generation, but its checksum does not hold, or it names page 0.
     Broken,
@@ -145,7 +146,7 @@ pub struct Frame {
 /// How many frames SQLite leaves out, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IgnoredFrames {
-    /// In order, but without a commit.
+    /// Intact, but without a commit.
     pub uncommitted: usize,
     /// With a checksum that does not hold.
     pub broken: usize,
@@ -211,7 +212,7 @@ impl Wal {
         for (at, frame) in frames.iter_mut().enumerate() {
             frame.state = if at < committed {
                 FrameState::Committed
-            } else if at < valid {
+            } else if at < valid || frame.salts == [0, 0] {
                 FrameState::Uncommitted
             } else if frame.salts != header.salts {
                 FrameState::Stale
@@ -221,8 +222,8 @@ impl Wal {
                 FrameState::Broken
             };
         }
-        // A torn write ends the current generation; frames of it behind the break were once in order.
-        let break_at = frames.iter().skip(valid + 1).any(|frame| frame.salts == header.salts).then_some(valid);
+        let lost_commit = |frame: &Frame| frame.salts == header.salts && frame.commit.is_some();
+        let break_at = frames.iter().skip(valid + 1).any(lost_commit).then_some(valid);
         Ok(Self { bytes, header, frames, committed, committed_pages, break_at })
     }
 
@@ -268,8 +269,11 @@ impl Wal {
         ignored
     }
 
-    /// The position, from 0, of the first frame that is not usable, when frames of the current generation follow it.
-    /// That is damage: a torn write or a copy taken while SQLite wrote leaves only older frames behind.
+    /// The position, from 0, of the first frame that is not usable, when a commit of the current generation follows it.
+    ///
+    /// That is damage: a committed transaction is lost. Without a commit behind it a break is none: a torn write or a
+    /// copy taken while SQLite wrote ends in such a frame, and a transaction that writes a page twice leaves checksums
+    /// that do not hold until it commits.
     #[must_use]
     pub fn break_at(&self) -> Option<usize> {
         self.break_at

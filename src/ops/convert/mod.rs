@@ -1,0 +1,95 @@
+//! Turns a store of one engine into a store of either, with nothing lost in silence.
+//!
+//! A conversion is planned over the source's changes ([`plan`]), written beside its final name, read back and compared
+//! ([`check`]), and renamed last. The rules are in `docs/conversion.md`.
+
+mod chains;
+mod check;
+mod plan;
+mod report;
+mod run;
+mod same;
+mod select;
+mod shared;
+mod to_etcd;
+mod to_kine;
+
+pub use plan::{LeftOut, Plan, PlanError, Reason, Rows, Translated};
+pub use report::{Prefix, Report};
+pub use run::{Convert, ConvertError, Phase, convert};
+
+use crate::etcd::EtcdVersion;
+use crate::model::Engine;
+
+/// What to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// kine's SQLite file.
+    Kine,
+    /// A snapshot with its trailer, for `etcdutl snapshot restore` and k3s's `--cluster-reset-restore-path`.
+    EtcdSnapshot,
+    /// A data directory that etcd starts on.
+    EtcdDir,
+}
+
+impl Target {
+    /// The engine that will read it.
+    pub const fn engine(self) -> Engine {
+        match self {
+            Self::Kine => Engine::Kine,
+            Self::EtcdSnapshot | Self::EtcdDir => Engine::Etcd,
+        }
+    }
+
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kine => "kine",
+            Self::EtcdSnapshot => "etcd-snapshot",
+            Self::EtcdDir => "etcd-dir",
+        }
+    }
+}
+
+/// How to convert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// What to write.
+    pub to: Target,
+    /// The store as it was right after this revision.
+    pub at: Option<i64>,
+    /// Whether superseded changes and tombstones come along.
+    pub history: bool,
+    /// Whether every change gets a revision of its own, where a target needs that.
+    pub renumber: bool,
+    /// How far to move the current revision up.
+    pub bump: i64,
+    /// The etcd version to mark the file for.
+    pub etcd_version: Option<EtcdVersion>,
+    /// The member's name in a data directory.
+    pub member_name: String,
+    /// The member's peer URLs in a data directory.
+    pub peer_urls: Vec<String>,
+}
+
+impl Options {
+    /// Everything, as it is, to `to`.
+    pub fn plain(to: Target) -> Self {
+        Self {
+            to,
+            at: None,
+            history: true,
+            renumber: false,
+            bump: 0,
+            etcd_version: None,
+            member_name: "default".to_owned(),
+            peer_urls: vec!["http://localhost:2380".to_owned()],
+        }
+    }
+
+    /// Whether clients must list anew: the target's history is not the source's, so its compact revision is its current
+    /// one.
+    pub fn breaks_history(&self) -> bool {
+        self.at.is_some() || !self.history || self.renumber || self.bump > 0
+    }
+}

@@ -1,0 +1,6 @@
+//! What kinescope does: takes stores, returns data and progress, prints nothing.
+
+pub mod convert;
+pub mod info;
+pub mod output;
+pub mod store;
