@@ -64,6 +64,14 @@ impl Meta {
         }
     }
 
+    /// The members that vote, by id; empty where the file does not say.
+    pub fn voters(&self) -> std::collections::BTreeSet<u64> {
+        let conf_state =
+            self.conf_state.as_deref().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+        let voters = conf_state.as_ref().and_then(|state| state.get("voters")?.as_array());
+        voters.into_iter().flatten().filter_map(serde_json::Value::as_u64).collect()
+    }
+
     /// Reads the small buckets among `buckets`.
     pub fn read(bolt: &Bolt, buckets: &[Bucket], damage: &mut Vec<Damage>) -> Self {
         let mut meta = Self::default();

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::consistency::{broken_chains, holes};
 use super::hash::{HashKv, Trailer, hash_kv, status_hash};
 use super::keyvalue::{KeyValue, RowKey};
-use super::{Meta, Row, rows};
+use super::replay::Replayed;
+use super::wal::{Location, Wal};
+use super::{Meta, Row, rows, tail};
 use crate::bolt::{self, Bolt, Bucket, Census};
 use crate::model::{Change, Engine, Evidence, History, HistoryBuilder, LeaseRef, Op, ReadValue, ValueRef, Version};
 use crate::source::{Bytes, Damage, File, FileName, Place};
@@ -43,28 +45,31 @@ pub enum OpenError {
 
 /// The values of an etcd store: most in the database file, those of replayed entries in the WAL's segments.
 struct Values {
-    db: FileName,
-    files: Vec<Bytes>,
+    name: FileName,
+    db: Bytes,
+    wal: Option<Wal>,
 }
 
 /// A value's place: the number of its file above, the offset in it below. 48 bits hold 256 TiB.
 const OFFSET_BITS: u32 = 48;
 
-/// The address of a value at `offset` of file number `file`: 0 is the database, 1 the first WAL segment.
-pub(super) fn place(file: usize, offset: u64) -> u64 {
-    (file as u64) << OFFSET_BITS | offset
+/// The address of a value at `offset` of a WAL segment; 0 above the offset is the database file.
+pub(super) fn wal_place(segment: usize, offset: u64) -> u64 {
+    (segment as u64 + 1) << OFFSET_BITS | offset
 }
 
 impl ReadValue for Values {
     fn read(&self, at: ValueRef) -> Result<Cow<'_, [u8]>, Damage> {
         let file = (at.place >> OFFSET_BITS) as usize;
         let offset = at.place & ((1 << OFFSET_BITS) - 1);
-        let bytes = usize::try_from(offset).ok().and_then(|start| {
-            let end = start.checked_add(at.len as usize)?;
-            self.files.get(file)?.get(start..end)
-        });
+        let bytes = match file.checked_sub(1) {
+            None => {
+                usize::try_from(offset).ok().and_then(|start| self.db.get(start..start.checked_add(at.len as usize)?))
+            }
+            Some(segment) => self.wal.as_ref().and_then(|wal| wal.bytes(Location { segment, at: offset, len: at.len })),
+        };
         bytes.map(Cow::Borrowed).ok_or_else(|| Damage {
-            file: self.db.clone(),
+            file: self.name.clone(),
             place: Place::Offset(offset),
             id: "value-outside",
             what: format!("a value of {} bytes reaches beyond its file", at.len),
@@ -83,6 +88,7 @@ pub struct Store {
     damage: Vec<Damage>,
     contradictions: Vec<Damage>,
     is_snapshot_shaped: bool,
+    replayed: Option<Replayed>,
 }
 
 impl Store {
@@ -91,6 +97,19 @@ impl Store {
     /// # Errors
     /// The file is no bbolt file, or not etcd's, or of an etcd newer than 3.7.
     pub fn open(db: &File) -> Result<Self, OpenError> {
+        Self::open_with(db, None)
+    }
+
+    /// Opens a data directory: the database with the tail of the raft log laid over it in memory, as etcd would apply it
+    /// at its next start. Without a log it is the bare database.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_dir(db: &File, wal: &[File]) -> Result<Self, OpenError> {
+        Self::open_with(db, (!wal.is_empty()).then(|| Wal::read(wal)))
+    }
+
+    fn open_with(db: &File, wal: Option<Wal>) -> Result<Self, OpenError> {
         let bolt = Bolt::open(db.name.clone(), db.bytes.clone())?;
         let mut damage = bolt.damage().to_vec();
         let buckets = bolt.buckets(&mut damage);
@@ -107,13 +126,22 @@ impl Store {
         let (keys, rows) = rows::scan(&bolt, &leaves, &mut damage);
         let mut contradictions = missing_buckets(&db.name, &buckets);
         contradictions.extend(double_rows(&db.name, &rows));
-        let values = Arc::new(Values { db: db.name.clone(), files: vec![db.bytes.clone()] });
+        let (keys, rows, meta, replayed) = match &wal {
+            None => (keys, rows, meta, None),
+            Some(wal) => {
+                damage.extend(wal.damage.iter().cloned());
+                let tail = tail::apply(&bolt, wal, keys, rows, meta);
+                contradictions.extend(tail.replayed.contradictions.iter().cloned());
+                (tail.keys, tail.rows, tail.meta, Some(tail.replayed))
+            }
+        };
+        let values = Arc::new(Values { name: db.name.clone(), db: db.bytes.clone(), wal });
         let history = history(keys, &rows, &meta, values.clone());
         contradictions.extend(broken_chains(&db.name, &history));
         damage.sort();
         damage.dedup();
         let is_snapshot_shaped = Trailer::is_present(db.bytes.len());
-        Ok(Self { bolt, buckets, meta, rows, history, values, damage, contradictions, is_snapshot_shaped })
+        Ok(Self { bolt, buckets, meta, rows, history, values, damage, contradictions, is_snapshot_shaped, replayed })
     }
 
     /// What the store still knows.
@@ -144,6 +172,11 @@ impl Store {
     /// Well-formed content that contradicts itself: proof that pages are missing or of another time.
     pub fn contradictions(&self) -> &[Damage] {
         &self.contradictions
+    }
+
+    /// What the raft log of a data directory added to the database file; its rows are among [`Store::rows`].
+    pub fn replayed(&self) -> Option<&Replayed> {
+        self.replayed.as_ref()
     }
 
     /// Whether the file's length is that of a snapshot with a trailer.
