@@ -17,7 +17,9 @@ fn main() {
         ("etcd snapshot -> etcd snapshot", &snapshot, "etcd-snapshot"),
         ("kine -> kine", &state_db, "kine"),
     ];
-    println!("ratio to cp + fsync of the output: minimum / median / maximum of {PAIRS} pairs; memory beside mapped files");
+    println!(
+        "ratio to cp + fsync of the output: minimum / median / maximum of {PAIRS} pairs; memory beside mapped files"
+    );
     for (what, source, to) in ways {
         let target = directory().join("converted");
         let mut memory = 0;

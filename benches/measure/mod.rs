@@ -43,7 +43,8 @@ pub fn make_snapshot(path: &Path, keys: u64, puts: u64) {
         (17, head.len() + tail.len() + 3 + value.len())
     });
     plan.bucket(b"key", sizes).unwrap();
-    for bucket in ["alarm", "auth", "authRoles", "authUsers", "cluster", "lease", "members", "members_removed", "meta"] {
+    for bucket in ["alarm", "auth", "authRoles", "authUsers", "cluster", "lease", "members", "members_removed", "meta"]
+    {
         plan.bucket(bucket.as_bytes(), []).unwrap();
     }
     let layout = plan.finish();
@@ -65,7 +66,13 @@ pub fn make_snapshot(path: &Path, keys: u64, puts: u64) {
     file.sync_all().unwrap();
 }
 
-fn key_value<'a>(key: &'a [u8], create_revision: i64, mod_revision: i64, version: i64, value: &'a [u8]) -> KeyValue<'a> {
+fn key_value<'a>(
+    key: &'a [u8],
+    create_revision: i64,
+    mod_revision: i64,
+    version: i64,
+    value: &'a [u8],
+) -> KeyValue<'a> {
     KeyValue { key, create_revision, mod_revision, version, value, value_at: 0, lease: 0 }
 }
 
