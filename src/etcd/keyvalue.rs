@@ -10,7 +10,7 @@ pub const REVISION_LEN: usize = 17;
 pub const TOMBSTONE_MARK: u8 = b't';
 
 /// A row's key: when it was written, and whether it is a tombstone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowKey {
     /// The revision.
     pub revision: Revision,

@@ -14,6 +14,7 @@ pub mod proto;
 pub mod replay;
 mod rows;
 mod store;
+mod tail;
 mod txn;
 pub mod wal;
 mod write;
