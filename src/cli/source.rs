@@ -1,11 +1,12 @@
 //! The arguments that name a store, and the ways to open it and to be done with it.
 
 use std::path::PathBuf;
+use std::thread::JoinHandle;
 
 use super::exit::{Failure, Outcome};
 use super::ui::Ui;
 use crate::ops::store::{self, OpenStore};
-use crate::source::Choice;
+use crate::source::{Choice, Damage};
 
 /// Which store.
 #[derive(Debug, clap::Args)]
@@ -55,17 +56,43 @@ impl SourceArgs {
     pub fn open(&self, ui: &Ui) -> Result<OpenStore, Failure> {
         open(&self.path, &self.choice, ui)
     }
+
+    /// Opens the store for a command that reads rows and ends with [`close`].
+    ///
+    /// # Errors
+    /// [`Failure::Open`].
+    pub fn read(&self, ui: &Ui) -> Result<Reading, Failure> {
+        let source = self.open(ui)?;
+        let trailer = source.store.trailer_check().map(std::thread::spawn);
+        Ok(Reading { source, trailer })
+    }
+}
+
+/// A store that rows are read from, while its trailer is checked beside: that takes as long as the file is large.
+pub struct Reading {
+    source: OpenStore,
+    trailer: Option<JoinHandle<Option<Damage>>>,
+}
+
+impl std::ops::Deref for Reading {
+    type Target = OpenStore;
+
+    fn deref(&self) -> &OpenStore {
+        &self.source
+    }
 }
 
 /// Makes sure that the inputs are as they were, tells their damage, and says how a reading command ends.
 ///
 /// # Errors
 /// [`Failure::Source`] when an input changed.
-pub fn close(source: &OpenStore, outcome: Outcome, ui: &Ui) -> Result<Outcome, Failure> {
+pub fn close(reading: Reading, outcome: Outcome, ui: &Ui) -> Result<Outcome, Failure> {
+    let Reading { source, trailer } = reading;
+    let trailer: Vec<Damage> = trailer.and_then(|check| check.join().ok().flatten()).into_iter().collect();
     source.watch.check()?;
-    let (damage, contradictions) = (source.store.damage(), source.store.contradictions());
-    ui.damage(damage);
-    ui.damage(contradictions);
-    let sound = damage.is_empty() && contradictions.is_empty();
-    Ok(if sound { outcome } else { Outcome::Damaged })
+    let found = [source.store.damage(), source.store.contradictions(), &trailer];
+    for damage in found {
+        ui.damage(damage);
+    }
+    Ok(if found.iter().all(|damage| damage.is_empty()) { outcome } else { Outcome::Damaged })
 }

@@ -2,7 +2,7 @@
 
 use crate::etcd::hash::Trailer;
 use crate::model::{Counts, Engine};
-use crate::ops::store::Store;
+use crate::ops::store::{Store, wrong_trailer};
 use crate::source::Damage;
 use crate::sqlite::{PageUse, TreeKind, WalState};
 
@@ -193,13 +193,7 @@ fn etcd_info(store: &crate::etcd::Store, quick: bool, damage: &mut Vec<Damage>) 
         Err(fault) => damage.push(fault),
     }
     if trailer == Trailer::Wrong {
-        damage.push(Damage {
-            file: store.bolt().file().clone(),
-            place: crate::source::Place::File,
-            id: "trailer",
-            what: "the last 32 bytes are not the SHA-256 of what stands before them: changed or damaged after it was taken"
-                .to_owned(),
-        });
+        damage.push(wrong_trailer(store.bolt().file().clone()));
     }
     info
 }

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use crate::etcd::hash::Trailer;
 use crate::model::History;
-use crate::source::{self, Choice, Damage, Files, SourceError, Watch};
+use crate::source::{self, Choice, Damage, FileName, Files, Place, SourceError, Watch};
 use crate::{etcd, kine};
 
 /// Why a store could not be opened.
@@ -54,6 +55,13 @@ pub fn open(path: &Path, choice: &Choice) -> Result<OpenStore, OpenError> {
     Ok(OpenStore { name: opened.name, store, notes: opened.notes, watch: opened.watch })
 }
 
+/// A trailer that does not fit its file.
+pub(super) fn wrong_trailer(file: FileName) -> Damage {
+    let what =
+        "the last 32 bytes are not the SHA-256 of what stands before them: changed or damaged after it was taken";
+    Damage { file, place: Place::File, id: "trailer", what: what.to_owned() }
+}
+
 impl Store {
     /// What the store still knows.
     pub fn history(&self) -> &History {
@@ -69,6 +77,17 @@ impl Store {
             Self::Etcd(store) => store.damage(),
             Self::Kine(store) => store.damage(),
         }
+    }
+
+    /// A check of the trailer, to be run where it is not in the way, because it hashes the whole file; `None` for a store
+    /// without a trailer. The check gives the damage that it finds.
+    pub fn trailer_check(&self) -> Option<impl FnOnce() -> Option<Damage> + Send + use<>> {
+        let Self::Etcd(store) = self else { return None };
+        let (file, bytes) = (store.bolt().file().clone(), store.bolt().bytes().clone());
+        store.is_snapshot_shaped().then_some(move || match Trailer::check(&bytes) {
+            Trailer::Wrong => Some(wrong_trailer(file)),
+            Trailer::Ok | Trailer::Absent => None,
+        })
     }
 
     /// Well-formed content that contradicts itself.
