@@ -13,8 +13,8 @@ use engines::{Etcd, EtcdEngine, EtcdVersion, KineVersion};
 use kinescope::etcd::EtcdVersion as Marked;
 use kinescope::ops::convert::{Options, Reason, Report, Target};
 use proof::{
-    Live, LiveKeys, SqlRow, Told, assert_same_events, assert_same_live, below_root, converted, etcd_live, kine_tells,
-    lasting, left_out, live_below_root, seen, without,
+    Live, LiveKeys, SqlRow, Told, Ttls, assert_same_events, assert_same_live, below_root, converted, etcd_live,
+    kine_tells, lasting, left_out, live_below_root, seen, without,
 };
 
 fn to_snapshot() -> Options {
@@ -35,10 +35,10 @@ impl Case<'_> {
     }
 
     /// What is there, its hash, and the way it came to be.
-    fn etcd_tells_the_same(&self, etcd: &Etcd) {
+    fn etcd_tells_the_same(&self, etcd: &Etcd, ttls: &Ttls) {
         let (name, told) = (&self.name, self.told);
         assert_eq!(etcd.revision().unwrap(), told.revision, "{name}: current revision");
-        let live = etcd_live(etcd, told.revision);
+        let live = etcd_live(etcd, told.revision, ttls);
         assert_same_live(name, &live_below_root(&live), &live_below_root(&told.live));
         let hash = etcd.hash_kv(told.revision).unwrap();
         assert_eq!(Some(hash.hash), self.report.hash_kv, "{name}: HashKV");
@@ -88,32 +88,45 @@ impl Case<'_> {
     fn etcd_lives_on_it(&self, engine: &EtcdEngine, data_dir: &Path) {
         let name = &self.name;
         let etcd = engine.start(data_dir);
-        self.etcd_tells_the_same(&etcd);
+        let ttls = Ttls::of(&etcd, 16);
+        self.etcd_tells_the_same(&etcd, &ttls);
         let mut live = self.told.live.clone();
         self.write(&etcd, &mut live);
         let live = lasting(&live_below_root(&live));
-        assert_same_live(&format!("{name}, written to"), &live_now(&etcd), &live);
+        assert_same_live(&format!("{name}, written to"), &self.live_now(&etcd, &ttls), &live);
         let middle = (self.told.compact_revision + self.told.revision) / 2;
         for compact in [middle, etcd.revision().unwrap()] {
-            let at = live_below_root(&etcd_live(&etcd, compact));
+            let at = live_below_root(&etcd_live(&etcd, compact, &ttls));
             etcd.compact(compact).unwrap();
-            assert_same_live(&format!("{name}, at {compact}"), &live_below_root(&etcd_live(&etcd, compact)), &at);
-            assert_same_live(&format!("{name}, compacted at {compact}"), &live_now(&etcd), &live);
+            assert_same_live(
+                &format!("{name}, at {compact}"),
+                &live_below_root(&etcd_live(&etcd, compact, &ttls)),
+                &at,
+            );
+            assert_same_live(&format!("{name}, compacted at {compact}"), &self.live_now(&etcd, &ttls), &live);
         }
         etcd.defrag().unwrap();
-        assert_same_live(&format!("{name}, defragmented"), &live_now(&etcd), &live);
+        assert_same_live(&format!("{name}, defragmented"), &self.live_now(&etcd, &ttls), &live);
         etcd.put("/registry/proof/last", "words").unwrap();
         etcd.kill();
         let etcd = engine.start(data_dir);
         assert_eq!(etcd.get("/registry/proof/last").unwrap().unwrap().value, b"words", "{name}");
         etcd.delete("/registry/proof/last").unwrap();
-        assert_same_live(&format!("{name}, killed and restarted"), &live_now(&etcd), &live);
+        assert_same_live(&format!("{name}, killed and restarted"), &self.live_now(&etcd, &ttls), &live);
         let log = etcd.log();
         assert!(!log.contains("\"level\":\"panic\"") && !log.contains("failed to attach a lease"), "{name}: {log}");
         etcd.stop();
         if let Some(bbolt) = engines::bbolt() {
             bbolt.check(&data_dir.join("member/snap/db")).unwrap();
         }
+    }
+
+    /// What is there now, but for keys that may expire meanwhile.
+    fn live_now(&self, etcd: &Etcd, ttls: &Ttls) -> LiveKeys {
+        let mut live = live_below_root(&etcd_live(etcd, etcd.revision().unwrap(), ttls));
+        let lasting = lasting(&self.told.live);
+        live.retain(|key, _| lasting.contains_key(key) || !self.told.live.contains_key(key));
+        live
     }
 
     fn write(&self, etcd: &Etcd, live: &mut LiveKeys) {
@@ -144,10 +157,6 @@ impl Case<'_> {
     }
 }
 
-fn live_now(etcd: &Etcd) -> LiveKeys {
-    lasting(&live_below_root(&etcd_live(etcd, etcd.revision().unwrap())))
-}
-
 fn served(version: EtcdVersion) {
     let (Some(engine), Some(kine)) = (engines::etcd(version), engines::kine(KineVersion::V0_16)) else { return };
     let stores = tempfile::tempdir().unwrap();
@@ -158,16 +167,11 @@ fn served(version: EtcdVersion) {
         let rows = proof::sql_rows(&proof::copied(&source.path, temporary.path()));
         let told = kine_tells(&kine, &source.path);
         let name = format!("{} in etcd {version:?}", source.name);
-        eprintln!(
-            "FIG {name}: live {} events {} left_out {:?} changes {} leases {}",
-            told.live.len(),
-            told.events.len(),
-            count(&report),
-            report.changes,
-            report.translated.len()
-        );
-        assert!(told.live.len() > 50 && told.events.len() > 100, "{name}");
+        assert!(told.live.len() > 30 && told.events.len() > 60, "{name}");
         only_broken_lives_are_left_out(&name, &report, &rows);
+        if source.name.starts_with("hard") {
+            assert!(report.left_out.iter().any(|(_, left_out)| left_out.reason == Reason::BeforeBrokenLife), "{name}");
+        }
         let status = engine.snapshot_status(&snapshot).unwrap();
         assert_eq!(status.revision, told.revision, "{name}");
         if let Some(bbolt) = engines::bbolt() {
@@ -177,14 +181,6 @@ fn served(version: EtcdVersion) {
         engine.restore(&snapshot, &data_dir, &[]).unwrap();
         Case { name, told: &told, rows: &rows, report: &report }.etcd_lives_on_it(&engine, &data_dir);
     });
-}
-
-fn count(report: &Report) -> HashMap<Reason, usize> {
-    let mut m = HashMap::new();
-    for (_, l) in &report.left_out {
-        *m.entry(l.reason).or_default() += 1;
-    }
-    m
 }
 
 /// What is left out has no row any more, or stands before a life whose first row is gone.
@@ -245,16 +241,14 @@ fn a_marked_version_starts_where_it_should() {
             assert_eq!(Some(etcd.hash_kv(report.current_revision).unwrap().hash), report.hash_kv);
             Ok(())
         });
-        eprintln!(
-            "MARK {mark:?} {:?} {:?}",
-            engine.version,
-            started.map_err(|e| e
-                .lines()
-                .filter(|l| l.contains("fatal") || l.contains("panic") || l.contains("rror"))
-                .last()
-                .unwrap_or("")
-                .to_owned())
-        );
+        // 3.6 refuses the storage version of 3.7; 3.5 knows none, and restoring has made a new cluster of the file.
+        match (mark, engine.version) {
+            (Some(Marked::V3_7), EtcdVersion::V3_6) => {
+                let log = started.unwrap_err();
+                assert!(log.contains("is not supported"), "{log}");
+            }
+            (mark, version) => started.unwrap_or_else(|log| panic!("marked {mark:?}, in {version:?}: {log}")),
+        }
     });
 }
 
