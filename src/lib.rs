@@ -3,9 +3,11 @@
 //! The rooms, and the direction in which they may use each other, are described in `docs/architecture.md`.
 
 pub mod bolt;
+pub mod cli;
 pub mod etcd;
 pub mod kine;
 pub mod model;
 pub mod ops;
+pub mod render;
 pub mod source;
 pub mod sqlite;

@@ -1,3 +1,7 @@
 //! The `kinescope` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(kinescope::cli::main())
+}

@@ -1,4 +1,5 @@
 //! What our reader finds in files that bbolt-rs wrote is what was put in, for every page size and both byte orders.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 

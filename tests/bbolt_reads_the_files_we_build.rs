@@ -1,5 +1,6 @@
 //! A file from our one-pass builder is what bbolt would have written: bbolt-rs finds no fault in it, reads every row, and
 //! can go on writing to it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
 //! A database file that the bulk writer makes is one that SQLite itself finds whole, and in which it finds every row.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs::File;
 use std::path::Path;

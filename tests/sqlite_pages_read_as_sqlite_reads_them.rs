@@ -1,4 +1,5 @@
 //! Every row that SQLite reads from a database, with or without a WAL beside it, is read here too, and no other.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 

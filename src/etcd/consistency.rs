@@ -2,14 +2,16 @@
 //!
 //! A page of a torn copy may be well-formed and yet of another moment, so that structure alone proves nothing.
 
+use rayon::prelude::*;
+
 use crate::model::{Change, History, Op, Version};
 use crate::source::{Damage, FileName, Place};
 
 /// Successive rows of a key whose numbers contradict each other: a put continues its life with the same create revision
 /// and the next version, or begins one at its own revision (etcd server/storage/mvcc/kvstore_txn.go, put).
 pub fn broken_chains(file: &FileName, history: &History) -> Vec<Damage> {
-    let mut found = Vec::new();
-    for key in history.keys().ids() {
+    let of_key = |key| {
+        let mut found = Vec::new();
         let mut before: Option<&Change> = None;
         for change in history.changes_of(key) {
             if let Some(what) = before.and_then(|before| contradiction(before, change)) {
@@ -18,8 +20,9 @@ pub fn broken_chains(file: &FileName, history: &History) -> Vec<Damage> {
             }
             before = Some(change);
         }
-    }
-    found
+        found
+    };
+    history.keys().ids().collect::<Vec<_>>().into_par_iter().flat_map_iter(of_key).collect()
 }
 
 fn contradiction(before: &Change, change: &Change) -> Option<String> {

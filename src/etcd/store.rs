@@ -6,8 +6,10 @@ use std::sync::Arc;
 use super::consistency::{broken_chains, holes};
 use super::hash::{HashKv, Trailer, hash_kv, status_hash};
 use super::keyvalue::{KeyValue, RowKey};
-use super::{Meta, Row, rows};
-use crate::bolt::{self, Bolt, Bucket, Census};
+use super::replay::Replayed;
+use super::wal::{Location, Wal};
+use super::{Meta, Row, rows, tail};
+use crate::bolt::{self, Bolt, Bucket, Census, Leaf, Walked};
 use crate::model::{Change, Engine, Evidence, History, HistoryBuilder, LeaseRef, Op, ReadValue, ValueRef, Version};
 use crate::source::{Bytes, Damage, File, FileName, Place};
 
@@ -43,28 +45,31 @@ pub enum OpenError {
 
 /// The values of an etcd store: most in the database file, those of replayed entries in the WAL's segments.
 struct Values {
-    db: FileName,
-    files: Vec<Bytes>,
+    name: FileName,
+    db: Bytes,
+    wal: Option<Wal>,
 }
 
 /// A value's place: the number of its file above, the offset in it below. 48 bits hold 256 TiB.
 const OFFSET_BITS: u32 = 48;
 
-/// The address of a value at `offset` of file number `file`: 0 is the database, 1 the first WAL segment.
-pub(super) fn place(file: usize, offset: u64) -> u64 {
-    (file as u64) << OFFSET_BITS | offset
+/// The address of a value at `offset` of a WAL segment; 0 above the offset is the database file.
+pub(super) fn wal_place(segment: usize, offset: u64) -> u64 {
+    (segment as u64 + 1) << OFFSET_BITS | offset
 }
 
 impl ReadValue for Values {
     fn read(&self, at: ValueRef) -> Result<Cow<'_, [u8]>, Damage> {
         let file = (at.place >> OFFSET_BITS) as usize;
         let offset = at.place & ((1 << OFFSET_BITS) - 1);
-        let bytes = usize::try_from(offset).ok().and_then(|start| {
-            let end = start.checked_add(at.len as usize)?;
-            self.files.get(file)?.get(start..end)
-        });
+        let bytes = match file.checked_sub(1) {
+            None => {
+                usize::try_from(offset).ok().and_then(|start| self.db.get(start..start.checked_add(at.len as usize)?))
+            }
+            Some(segment) => self.wal.as_ref().and_then(|wal| wal.bytes(Location { segment, at: offset, len: at.len })),
+        };
         bytes.map(Cow::Borrowed).ok_or_else(|| Damage {
-            file: self.db.clone(),
+            file: self.name.clone(),
             place: Place::Offset(offset),
             id: "value-outside",
             what: format!("a value of {} bytes reaches beyond its file", at.len),
@@ -75,7 +80,7 @@ impl ReadValue for Values {
 /// An etcd store.
 pub struct Store {
     bolt: Bolt,
-    buckets: Vec<Bucket>,
+    walked: Walked,
     meta: Meta,
     rows: Vec<Row>,
     history: History,
@@ -83,6 +88,7 @@ pub struct Store {
     damage: Vec<Damage>,
     contradictions: Vec<Damage>,
     is_snapshot_shaped: bool,
+    replayed: Option<Replayed>,
 }
 
 impl Store {
@@ -91,29 +97,49 @@ impl Store {
     /// # Errors
     /// The file is no bbolt file, or not etcd's, or of an etcd newer than 3.7.
     pub fn open(db: &File) -> Result<Self, OpenError> {
+        Self::open_with(db, None)
+    }
+
+    /// Opens a data directory: the database with the tail of the raft log laid over it in memory, as etcd would apply it
+    /// at its next start. Without a log it is the bare database.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_dir(db: &File, wal: &[File]) -> Result<Self, OpenError> {
+        Self::open_with(db, (!wal.is_empty()).then(|| Wal::read(wal)))
+    }
+
+    fn open_with(db: &File, wal: Option<Wal>) -> Result<Self, OpenError> {
         let bolt = Bolt::open(db.name.clone(), db.bytes.clone())?;
         let mut damage = bolt.damage().to_vec();
-        let buckets = bolt.buckets(&mut damage);
-        if !buckets.iter().any(|bucket| bucket.name == b"key") && damage.is_empty() {
-            let names: Vec<String> = buckets.iter().map(|bucket| bucket.name.escape_ascii().to_string()).collect();
+        let walked = bolt.walk(&mut damage);
+        let buckets = &walked.buckets;
+        if !buckets.iter().any(|(bucket, _)| bucket.name == b"key") && damage.is_empty() {
+            let names: Vec<String> = buckets.iter().map(|(bucket, _)| bucket.name.escape_ascii().to_string()).collect();
             return Err(OpenError::NotEtcd { file: db.name.clone(), buckets: names.join(", ") });
         }
-        let meta = Meta::read(&bolt, &buckets, &mut damage);
+        let meta = Meta::read(&bolt, buckets, &mut damage);
         refuse_newer(&db.name, &meta)?;
-        let mut leaves = Vec::new();
-        for bucket in buckets.iter().filter(|bucket| bucket.name == b"key") {
-            leaves.extend(bolt.leaves(bucket, &mut damage));
-        }
-        let (keys, rows) = rows::scan(&bolt, &leaves, &mut damage);
-        let mut contradictions = missing_buckets(&db.name, &buckets);
+        let leaves = buckets.iter().find(|(bucket, _)| bucket.name == b"key").map(|(_, leaves)| leaves.as_slice());
+        let (keys, rows) = rows::scan(&bolt, leaves.unwrap_or_default(), &mut damage);
+        let mut contradictions = missing_buckets(&db.name, buckets);
         contradictions.extend(double_rows(&db.name, &rows));
-        let values = Arc::new(Values { db: db.name.clone(), files: vec![db.bytes.clone()] });
+        let (keys, rows, meta, replayed) = match &wal {
+            None => (keys, rows, meta, None),
+            Some(wal) => {
+                damage.extend(wal.damage.iter().cloned());
+                let tail = tail::apply(&bolt, wal, keys, rows, meta);
+                contradictions.extend(tail.replayed.contradictions.iter().cloned());
+                (tail.keys, tail.rows, tail.meta, Some(tail.replayed))
+            }
+        };
+        let values = Arc::new(Values { name: db.name.clone(), db: db.bytes.clone(), wal });
         let history = history(keys, &rows, &meta, values.clone());
         contradictions.extend(broken_chains(&db.name, &history));
         damage.sort();
         damage.dedup();
         let is_snapshot_shaped = Trailer::is_present(db.bytes.len());
-        Ok(Self { bolt, buckets, meta, rows, history, values, damage, contradictions, is_snapshot_shaped })
+        Ok(Self { bolt, walked, meta, rows, history, values, damage, contradictions, is_snapshot_shaped, replayed })
     }
 
     /// What the store still knows.
@@ -146,6 +172,11 @@ impl Store {
         &self.contradictions
     }
 
+    /// What the raft log of a data directory added to the database file; its rows are among [`Store::rows`].
+    pub fn replayed(&self) -> Option<&Replayed> {
+        self.replayed.as_ref()
+    }
+
     /// Whether the file's length is that of a snapshot with a trailer.
     pub fn is_snapshot_shaped(&self) -> bool {
         self.is_snapshot_shaped
@@ -158,7 +189,7 @@ impl Store {
 
     /// The hash of `etcdutl snapshot status`.
     pub fn status_hash(&self) -> u32 {
-        status_hash(&self.bolt, &self.buckets, &mut Vec::new())
+        status_hash(&self.bolt, &self.walked.buckets)
     }
 
     /// HashKV at the current revision.
@@ -230,8 +261,8 @@ impl Store {
     }
 
     /// Where the file's pages go.
-    pub fn census(&self) -> Census {
-        self.bolt.census(&mut Vec::new())
+    pub fn census(&self) -> &Census {
+        &self.walked.census
     }
 }
 
@@ -249,9 +280,9 @@ fn refuse_newer(file: &FileName, meta: &Meta) -> Result<(), OpenError> {
 }
 
 /// A database of etcd has both; one without was torn or is of something else.
-fn missing_buckets(file: &FileName, buckets: &[Bucket]) -> Vec<Damage> {
+fn missing_buckets(file: &FileName, buckets: &[(Bucket, Vec<Leaf>)]) -> Vec<Damage> {
     let missing =
-        ["key", "meta"].into_iter().filter(|name| !buckets.iter().any(|bucket| bucket.name == name.as_bytes()));
+        ["key", "meta"].into_iter().filter(|name| !buckets.iter().any(|(bucket, _)| bucket.name == name.as_bytes()));
     let mut found: Vec<Damage> = missing
         .map(|name| Damage {
             file: file.clone(),
@@ -260,7 +291,10 @@ fn missing_buckets(file: &FileName, buckets: &[Bucket]) -> Vec<Damage> {
             what: format!("there is no bucket {name}, which every etcd has"),
         })
         .collect();
-    let unknown = buckets.iter().filter(|bucket| !BUCKETS.iter().any(|name| name.as_bytes() == bucket.name));
+    let unknown = buckets
+        .iter()
+        .map(|(bucket, _)| bucket)
+        .filter(|bucket| !BUCKETS.iter().any(|name| name.as_bytes() == bucket.name));
     found.extend(unknown.map(|bucket| Damage {
         file: file.clone(),
         place: Place::Cell { page: bucket.page.get(), cell: bucket.cell },

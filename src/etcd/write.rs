@@ -28,7 +28,7 @@ pub struct NewRow {
 }
 
 /// The versions of etcd that a file can be marked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EtcdVersion {
     /// 3.5
     V3_5,

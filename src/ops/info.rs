@@ -173,6 +173,11 @@ fn etcd_info(store: &crate::etcd::Store, quick: bool, damage: &mut Vec<Damage>) 
         members: meta.members.keys().cloned().collect(),
         alarms: meta.alarms.iter().map(|alarm| alarm.kind.clone()).collect(),
         holes: store.holes(),
+        replay: store.replayed().map(|replayed| Replay {
+            applied: replayed.applied,
+            uncommitted: replayed.uncommitted.len() as u64,
+            notes: replayed.notes.clone(),
+        }),
         ..EtcdInfo::default()
     };
     if quick {

@@ -49,10 +49,7 @@ pub fn open(path: &Path, choice: &Choice) -> Result<OpenStore, OpenError> {
     let store = match &opened.files {
         Files::Sqlite { db, wal } => Store::Kine(Box::new(kine::Store::open(db, wal.as_ref())?)),
         Files::Bolt { db } => Store::Etcd(Box::new(etcd::Store::open(db)?)),
-        Files::EtcdDir { db, wal, snap } => {
-            let _ = (wal, snap);
-            Store::Etcd(Box::new(etcd::Store::open(db)?))
-        }
+        Files::EtcdDir { db, wal, .. } => Store::Etcd(Box::new(etcd::Store::open_dir(db, wal)?)),
     };
     Ok(OpenStore { name: opened.name, store, notes: opened.notes, watch: opened.watch })
 }

@@ -11,15 +11,17 @@ mod database;
 mod field;
 mod header;
 mod page;
+mod payload;
 mod record;
 mod tree;
 mod wal;
 
 pub use build::{BuildError, Builder, Column, IndexWriter, MAX_RECORD, Options, SchemaRow, TableWriter};
 pub use census::{Census, ChainCheck, PageUse, TreeUse};
-pub use database::{Chain, Database, OpenError, Origin, WalState};
+pub use database::{Database, OpenError, Origin, WalState};
 pub use header::{Geometry, HEADER_LEN, Header, HeaderError, MAGIC, PageNo, PageSize, TreeKind};
 pub use page::{BtreePage, CellError, IndexCell, PageError, PageKind, PayloadRef, TableCell, TableInteriorCell};
+pub use payload::Chain;
 pub use record::{Field, MAX_COLUMNS, RecordError, RecordHeader, SerialType, Value};
 pub use tree::{Leaf, SchemaEntry, SchemaKind, TreePages};
 pub use wal::{

@@ -85,6 +85,9 @@ pub enum CellError {
     /// The child or the first overflow page is page 0.
     #[error("the cell at offset {0} names page 0")]
     PageZero(u16),
+    /// A freeblock lies outside of the page's content, or before the one that leads to it.
+    #[error("the freeblock at offset {0} is not in order")]
+    Freeblock(u16),
 }
 
 /// Where the payload of a cell lies: small enough to keep one for each row of a large table.
@@ -170,6 +173,16 @@ pub struct TableInteriorCell {
     pub child: PageNo,
     /// The largest rowid the child may hold.
     pub key: i64,
+    /// The offsets in the page of the cell's first byte and of the byte after it.
+    pub extent: (u16, u32),
+}
+
+/// A payload as its cell places it, and the offset of the byte after the cell.
+struct Placed<'a> {
+    payload: PayloadRef,
+    local: &'a [u8],
+    overflow: Option<PageNo>,
+    end: u32,
 }
 
 /// A b-tree page whose header makes sense.
@@ -238,6 +251,36 @@ impl<'a> BtreePage<'a> {
         u16_at(self.bytes, self.header_at + 1).filter(|&at| at != 0)
     }
 
+    /// The freeblocks: offset of the first byte, offset of the byte after the last. Their first four bytes are the next
+    /// freeblock and the size; the rest is what a deleted cell left.
+    ///
+    /// # Errors
+    /// [`CellError::Freeblock`] when the list leaves the page or does not ascend, as SQLite wants it
+    /// (btree.c, `btreeComputeFreeSpace`).
+    pub fn freeblocks(&self) -> Result<Vec<(u16, u32)>, CellError> {
+        let mut blocks: Vec<(u16, u32)> = Vec::new();
+        let mut next = self.first_freeblock();
+        while let Some(at) = next {
+            let bad = CellError::Freeblock(at);
+            let behind = blocks.last().map_or(self.content_start().min(u32::from(at)), |&(_, end)| end + 4);
+            let size = u16_at(self.bytes, usize::from(at) + 2).ok_or(bad)?;
+            let end = u32::from(at) + u32::from(size);
+            let in_content = usize::from(at) >= self.pointers_end() && end as usize <= self.bytes.len();
+            if u32::from(at) < behind || size < 4 || !in_content {
+                return Err(bad);
+            }
+            blocks.push((at, end));
+            next = u16_at(self.bytes, usize::from(at)).filter(|&next| next != 0);
+        }
+        Ok(blocks)
+    }
+
+    /// The bytes too few for a freeblock between cells, as the page header counts them.
+    #[must_use]
+    pub fn fragmented(&self) -> u8 {
+        self.bytes.get(self.header_at + 7).copied().unwrap_or(0)
+    }
+
     /// The offset in the page where the cell content begins, as the header states it.
     #[must_use]
     pub fn content_start(&self) -> u32 {
@@ -285,15 +328,8 @@ impl<'a> BtreePage<'a> {
         let cut = CellError::CutOff(at);
         let (len, next) = varint_at(self.bytes, usize::from(at)).ok_or(cut)?;
         let (rowid, start) = varint_at(self.bytes, next).ok_or(cut)?;
-        let (payload, local, overflow, end) = self.payload(TreeKind::Table, at, len, start)?;
-        Ok(TableCell {
-            rowid: rowid.cast_signed(),
-            position: 0,
-            payload,
-            local,
-            overflow,
-            extent: (at, extent_end(at, end)),
-        })
+        let Placed { payload, local, overflow, end } = self.payload(TreeKind::Table, at, len, start)?;
+        Ok(TableCell { rowid: rowid.cast_signed(), position: 0, payload, local, overflow, extent: (at, end) })
     }
 
     /// The entry at a position of an index page.
@@ -320,8 +356,8 @@ impl<'a> BtreePage<'a> {
             (Some(PageNo::new(child).ok_or(CellError::PageZero(at))?), begin + 4)
         };
         let (len, start) = varint_at(self.bytes, begin).ok_or(cut)?;
-        let (payload, local, overflow, end) = self.payload(TreeKind::Index, at, len, start)?;
-        Ok(IndexCell { child, position: 0, payload, local, overflow, extent: (at, extent_end(at, end)) })
+        let Placed { payload, local, overflow, end } = self.payload(TreeKind::Index, at, len, start)?;
+        Ok(IndexCell { child, position: 0, payload, local, overflow, extent: (at, end) })
     }
 
     /// The entry at a position of an interior page of a table.
@@ -331,18 +367,13 @@ impl<'a> BtreePage<'a> {
     pub fn table_interior_cell(&self, position: u16) -> Result<TableInteriorCell, CellError> {
         let at = self.cell_offset(position)?;
         let child = u32_at(self.bytes, usize::from(at)).ok_or(CellError::CutOff(at))?;
-        let (key, _) = varint_at(self.bytes, usize::from(at) + 4).ok_or(CellError::CutOff(at))?;
-        Ok(TableInteriorCell { child: PageNo::new(child).ok_or(CellError::PageZero(at))?, key: key.cast_signed() })
+        let (key, end) = varint_at(self.bytes, usize::from(at) + 4).ok_or(CellError::CutOff(at))?;
+        let child = PageNo::new(child).ok_or(CellError::PageZero(at))?;
+        Ok(TableInteriorCell { child, key: key.cast_signed(), extent: (at, extent_end(at, end)) })
     }
 
-    /// The payload that begins at `start`: its place, the local part, the first overflow page, and the cell's end.
-    fn payload(
-        &self,
-        tree: TreeKind,
-        at: u16,
-        len: u64,
-        start: usize,
-    ) -> Result<(PayloadRef, &'a [u8], Option<PageNo>, usize), CellError> {
+    /// The payload that begins at `start`, in the cell at `at`.
+    fn payload(&self, tree: TreeKind, at: u16, len: u64, start: usize) -> Result<Placed<'a>, CellError> {
         let cut = CellError::CutOff(at);
         let len = u32::try_from(len).ok().filter(|&len| len <= i32::MAX as u32).ok_or(CellError::PayloadLength(len))?;
         let local_len = self.geometry.local_len(tree, len);
@@ -356,7 +387,8 @@ impl<'a> BtreePage<'a> {
         };
         let start = u16::try_from(start).map_err(|_| cut)?;
         let local_len = u16::try_from(local_len).map_err(|_| cut)?;
-        Ok((PayloadRef { page: self.no, len, start, local: local_len }, local, overflow, end))
+        let payload = PayloadRef { page: self.no, len, start, local: local_len };
+        Ok(Placed { payload, local, overflow, end: extent_end(at, end) })
     }
 }
 
@@ -382,6 +414,7 @@ mod tests {
                 for position in 0..=page.cell_count() {
                     let _ = (page.table_cell(position).is_ok(), page.index_cell(position).is_ok(), page.table_interior_cell(position).is_ok());
                 }
+                let _ = page.freeblocks();
                 let _ = (page.table_cell_at(at).is_ok(), page.index_cell_at(at).is_ok());
             }
         }

@@ -246,12 +246,14 @@ impl Database {
     fn table_children(&self, page: &BtreePage<'_>, node: &Leaf, damage: &mut PageDamage) -> Vec<Leaf> {
         let mut children = Vec::with_capacity(usize::from(page.cell_count()) + 1);
         let mut above = node.above;
+        let mut room = Room::new(self);
         if page.cell_count() == 0 && page.no() != PageNo::FIRST {
             damage.push(|| self.damage_at(page.no(), "cell", "an interior page without cells".into()));
         }
         for position in 0..page.cell_count() {
             match page.table_interior_cell(position) {
                 Ok(cell) => {
+                    room.take(cell.extent);
                     let in_order = Leaf { above, ..*node }.allows(cell.key);
                     let up_to = if in_order { Some(cell.key) } else { node.up_to };
                     if !in_order {
@@ -266,6 +268,7 @@ impl Database {
                 Err(error) => damage.push(|| self.bad_cell(page.no(), position, error)),
             }
         }
+        room.check(self, page, damage);
         if let Some(right) = page.right_child() {
             children.push(Leaf { page: right, above, up_to: node.up_to });
         }
@@ -324,7 +327,7 @@ impl Database {
                 Err(error) => found.push(|| self.bad_cell(leaf.page, position, error)),
             }
         }
-        room.check_overlap(self, leaf.page, &mut found);
+        room.check(self, &page, &mut found);
         found.tell(self, leaf.page, damage);
         cells
     }
@@ -358,7 +361,7 @@ impl Database {
                 Err(error) => found.push(|| self.bad_cell(page.no(), position, error)),
             }
         }
-        room.check_overlap(self, page.no(), &mut found);
+        room.check(self, &page, &mut found);
         found.tell(self, page.no(), damage);
         cells
     }
@@ -379,6 +382,10 @@ impl PageDamage {
         } else {
             self.more += 1;
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.told.is_empty()
     }
 
     fn tell(self, database: &Database, page: PageNo, out: &mut Vec<Damage>) {
@@ -413,15 +420,31 @@ impl Room {
         database.damage_in(page, position, "cell-overlap", "the cells take more than twice the page".into())
     }
 
-    fn check_overlap(mut self, database: &Database, page: PageNo, damage: &mut PageDamage) {
+    /// Cells and freeblocks must not overlap, and all bytes between them must be counted as fragments; so a page that lost
+    /// a cell gives itself away (btree.c, `checkTreePage`).
+    fn check(mut self, database: &Database, page: &BtreePage<'_>, damage: &mut PageDamage) {
+        let damage_at = |id, what| database.damage_at(page.no(), id, what);
+        match page.freeblocks() {
+            Ok(blocks) => self.extents.extend(blocks),
+            Err(error) => damage.push(|| damage_at("freeblock", error.to_string())),
+        }
         self.extents.sort_unstable();
-        for pair in self.extents.windows(2) {
-            if let [(_, end), (start, _)] = pair
-                && *end > u32::from(*start)
-            {
-                let what = format!("the cell at offset {start} begins inside of another");
-                damage.push(|| database.damage_at(page, "cell-overlap", what));
+        let mut end = page.content_start();
+        let mut gaps = 0;
+        for &(start, next_end) in &self.extents {
+            let start = u32::from(start);
+            if start < end {
+                let what =
+                    format!("the cell or freeblock at offset {start} begins inside of another or before the content");
+                damage.push(|| damage_at("cell-overlap", what));
             }
+            gaps += start.saturating_sub(end);
+            end = end.max(next_end);
+        }
+        gaps += database.geometry().usable().saturating_sub(end);
+        if damage.is_empty() && gaps != u32::from(page.fragmented()) {
+            let what = format!("{gaps} bytes are in no cell or freeblock, the page counts {}", page.fragmented());
+            damage.push(|| damage_at("page-space", what));
         }
     }
 }

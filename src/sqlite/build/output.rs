@@ -6,7 +6,7 @@ use super::BuildError;
 use crate::sqlite::header::{PageNo, PageSize};
 
 /// How many bytes are gathered before they are written.
-const GATHERED: usize = 4 << 20;
+const GATHERED: usize = 1 << 20;
 
 /// An output to which pages are only ever appended, but for page 1.
 #[derive(Debug)]

@@ -1,0 +1,54 @@
+//! `kinescope dump`
+
+use rayon::prelude::*;
+
+use super::exit::{Failure, Outcome};
+use super::source::{SourceArgs, close};
+use super::ui::Ui;
+use crate::render;
+
+/// List every change that the store still knows, in revision order
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// With the values, in base64 (needs --json)
+    #[arg(long, requires = "json")]
+    values: bool,
+    /// From this revision on
+    #[arg(long, value_name = "REV", default_value_t = 0)]
+    from: i64,
+    /// Up to and with this revision
+    #[arg(long, value_name = "REV", default_value_t = i64::MAX)]
+    to: i64,
+}
+
+/// Changes that are rendered at once.
+const BATCH: usize = 4096;
+
+/// # Errors
+/// [`Failure`].
+pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
+    let source = args.source.open(ui)?;
+    let history = source.store.history();
+    let json = ui.json();
+    for batch in history.changes_in(args.from..=args.to).chunks(BATCH) {
+        let rendered: Vec<Result<String, _>> = batch
+            .par_iter()
+            .map(|change| {
+                if json {
+                    render::change_json(history, change, args.values).map(|json| json.to_string())
+                } else {
+                    Ok(render::change_text(history, change))
+                }
+            })
+            .collect();
+        for line in rendered {
+            match line {
+                Ok(line) => ui.line(line)?,
+                Err(damage) => ui.damage(&[damage]),
+            }
+        }
+    }
+    close(&source, Outcome::Done, ui)
+}

@@ -1,0 +1,53 @@
+//! How a command ends.
+
+use crate::ops::convert::ConvertError;
+use crate::ops::store::OpenError;
+use crate::source::{Damage, SourceError};
+
+/// A command that came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done, nothing to report.
+    Done,
+    /// The answer is no, or something was found, or something asked for was left out.
+    Found,
+    /// Done, with damage.
+    Damaged,
+}
+
+impl Outcome {
+    /// The exit code.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Found => 1,
+            Self::Damaged => 3,
+        }
+    }
+}
+
+/// The exit code of a command that cannot do what was asked, and wrote nothing.
+pub const CANNOT: u8 = 2;
+
+/// Why a command cannot do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// No store could be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The input changed while it was read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A conversion was refused or failed.
+    #[error(transparent)]
+    Convert(#[from] ConvertError),
+    /// The arguments do not go together, or name what is not there.
+    #[error("{0}")]
+    Usage(String),
+    /// A value could not be read.
+    #[error("{0}")]
+    Damage(Damage),
+    /// Printing failed. A reader that has gone is no failure.
+    #[error("cannot print: {0}")]
+    Print(#[from] std::io::Error),
+}

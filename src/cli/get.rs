@@ -1,0 +1,119 @@
+//! `kinescope get`
+
+use super::exit::{Failure, Outcome};
+use super::moment::AtArg;
+use super::source::{SourceArgs, close};
+use super::ui::Ui;
+use crate::model::{Change, History, KeyState};
+use crate::ops::store::OpenStore;
+use crate::render::{self, KeyLine};
+
+/// Show one key, or write its value as it is stored
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// The key, as it is stored: /registry/...
+    #[arg(value_name = "KEY", required_unless_present = "raw_key")]
+    key: Option<String>,
+    /// A key that does not begin with a slash
+    #[arg(long = "key", value_name = "KEY", conflicts_with = "key")]
+    raw_key: Option<String>,
+    #[command(flatten)]
+    at: AtArg,
+    /// Write the value's bytes, and nothing else
+    #[arg(long)]
+    raw: bool,
+    /// Show secret values
+    #[arg(long)]
+    reveal: bool,
+}
+
+/// The key that the arguments name.
+pub(super) fn named_key<'a>(key: Option<&'a str>, raw_key: Option<&'a str>) -> Result<&'a str, Failure> {
+    match (key, raw_key) {
+        (_, Some(raw)) => Ok(raw),
+        (Some(key), None) if key.starts_with('/') => Ok(key),
+        (Some(key), None) => Err(Failure::Usage(format!(
+            "{key}: a raw key begins with a slash; one that does not is given with --key {key}"
+        ))),
+        (None, None) => Err(Failure::Usage("which key?".to_owned())),
+    }
+}
+
+/// # Errors
+/// [`Failure`].
+pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
+    let source = args.source.open(ui)?;
+    let history = source.store.history();
+    let name = named_key(args.key.as_deref(), args.raw_key.as_deref())?;
+    let revision = args.at.resolve(history, ui)?;
+    let incomplete = history.at(revision).is_incomplete();
+    let state = match history.keys().find(name.as_bytes()) {
+        Some(key) if !history.positions_of(key).is_empty() => history.at(revision).state(key),
+        _ if incomplete => KeyState::Unknown,
+        _ => KeyState::Absent(None),
+    };
+    match state {
+        KeyState::Live(change) => {
+            show(args, history, change, ui)?;
+            close(&source, Outcome::Done, ui)
+        }
+        KeyState::Absent(tombstone) => not_there(&source, name, revision, tombstone, ui),
+        KeyState::Unknown => {
+            let text = format!("{name}: unknown at revision {revision}: no row that old survives the compaction");
+            say(ui, name, "unknown", revision, text)?;
+            close(&source, Outcome::Found, ui)
+        }
+    }
+}
+
+fn show(args: &Args, history: &History, change: &Change, ui: &mut Ui) -> Result<(), Failure> {
+    if args.raw {
+        let value = history.value(change.value).map_err(Failure::Damage)?;
+        return Ok(ui.raw(&value)?);
+    }
+    let line = KeyLine { key: change.key, change };
+    if ui.json() {
+        let mut object = render::key_json(history, line).map_err(Failure::Damage)?;
+        if let Some(object) = object.as_object_mut() {
+            object.insert("state".to_owned(), "live".into());
+        }
+        return Ok(ui.line(object)?);
+    }
+    let value = history.value(change.value).map_err(Failure::Damage)?;
+    ui.line(render::key_header())?;
+    ui.line(render::key_text(history, line))?;
+    ui.line("")?;
+    ui.line(render::value_text(history.keys().get(change.key), &value, args.reveal))?;
+    Ok(())
+}
+
+fn not_there(
+    source: &OpenStore,
+    name: &str,
+    revision: i64,
+    tombstone: Option<&Change>,
+    ui: &mut Ui,
+) -> Result<Outcome, Failure> {
+    let (state, text) = match tombstone {
+        Some(tombstone) => (
+            "deleted",
+            format!(
+                "{name}: deleted at revision {}; `kinescope log` lists its changes, and --at shows an earlier one",
+                tombstone.revision
+            ),
+        ),
+        None => ("absent", format!("{name}: no such key at revision {revision}; `kinescope ls` lists what there is")),
+    };
+    say(ui, name, state, revision, text)?;
+    close(source, Outcome::Found, ui)
+}
+
+fn say(ui: &mut Ui, name: &str, state: &str, revision: i64, text: String) -> Result<(), Failure> {
+    if ui.json() {
+        ui.line(serde_json::json!({"key": name, "state": state, "at": revision}))?;
+    }
+    ui.note(text);
+    Ok(())
+}

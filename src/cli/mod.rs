@@ -1,0 +1,92 @@
+//! The command line: one file per subcommand, each with its arguments, its run, and its exit.
+//!
+//! The contract (flags, outputs, exit codes, JSON) is `docs/cli.md`.
+
+mod completions;
+mod convert;
+mod dump;
+mod exit;
+mod get;
+mod info;
+mod log;
+mod ls;
+mod man;
+mod moment;
+mod progress;
+mod source;
+mod ui;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub use exit::{Failure, Outcome};
+use ui::Ui;
+
+/// Read, compare and convert the datastores of k3s without starting them
+#[derive(Debug, Parser)]
+#[command(name = "kinescope", version, max_term_width = 100)]
+#[command(
+    after_help = "Inputs are never written. Exit codes: 0 done; 1 not found, or something was left out; 2 cannot \
+                        do it, nothing written; 3 done, but the file is damaged."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+struct Global {
+    /// Print JSON: one object, or one per line for lists
+    #[arg(long, global = true)]
+    json: bool,
+    /// Say nothing on standard error but errors
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: ColorWhen,
+    /// Threads to use; 0 for one per processor
+    #[arg(long, global = true, value_name = "N", default_value_t = 0)]
+    threads: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ColorWhen {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Info(info::Args),
+    Ls(ls::Args),
+    Get(get::Args),
+    Log(log::Args),
+    Dump(dump::Args),
+    Convert(convert::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// Runs the command that the process was started with, and gives its exit code.
+pub fn main() -> u8 {
+    let cli = Cli::parse();
+    let mut ui = Ui::new(cli.global.json, cli.global.quiet, cli.global.color);
+    if cli.global.threads > 0 {
+        // A pool that exists already is as good.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(cli.global.threads).build_global();
+    }
+    let result = match cli.command {
+        Command::Info(args) => info::run(&args, &mut ui),
+        Command::Ls(args) => ls::run(&args, &mut ui),
+        Command::Get(args) => get::run(&args, &mut ui),
+        Command::Log(args) => log::run(&args, &mut ui),
+        Command::Dump(args) => dump::run(&args, &mut ui),
+        Command::Convert(args) => convert::run(&args, &mut ui),
+        Command::Completions(args) => completions::run(&args, &mut ui),
+        Command::Man(args) => man::run(&args, &mut ui),
+    };
+    ui.finish(result)
+}

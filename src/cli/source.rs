@@ -1,0 +1,71 @@
+//! The arguments that name a store, and the ways to open it and to be done with it.
+
+use std::path::PathBuf;
+
+use super::exit::{Failure, Outcome};
+use super::ui::Ui;
+use crate::ops::store::{self, OpenStore};
+use crate::source::Choice;
+
+/// Which store.
+#[derive(Debug, clap::Args)]
+pub struct SourceArgs {
+    /// A state.db, an etcd snapshot or data directory, k3s's server directory, any of these in a .zip, .tar, .gz or .zst,
+    /// or - for standard input
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    #[command(flatten)]
+    pub choice: ChoiceArgs,
+}
+
+/// Which of several stores.
+#[derive(Debug, clap::Args)]
+pub struct ChoiceArgs {
+    /// Where there are stores of both engines: which one
+    #[arg(long, value_name = "ENGINE", value_parser = ["kine", "etcd"])]
+    store: Option<String>,
+    /// Where there are several stores: the file or directory inside
+    #[arg(long, value_name = "NAME")]
+    member: Option<String>,
+}
+
+impl ChoiceArgs {
+    fn choice(&self) -> Choice {
+        Choice { store: self.store.clone(), member: self.member.clone() }
+    }
+}
+
+/// Opens a store, and says how it was found.
+///
+/// # Errors
+/// [`Failure::Open`].
+pub fn open(path: &std::path::Path, choice: &ChoiceArgs, ui: &Ui) -> Result<OpenStore, Failure> {
+    let opened = store::open(path, &choice.choice())?;
+    for note in &opened.notes {
+        ui.note(note);
+    }
+    Ok(opened)
+}
+
+impl SourceArgs {
+    /// Opens the store, and says how it was found.
+    ///
+    /// # Errors
+    /// [`Failure::Open`].
+    pub fn open(&self, ui: &Ui) -> Result<OpenStore, Failure> {
+        open(&self.path, &self.choice, ui)
+    }
+}
+
+/// Makes sure that the inputs are as they were, tells their damage, and says how a reading command ends.
+///
+/// # Errors
+/// [`Failure::Source`] when an input changed.
+pub fn close(source: &OpenStore, outcome: Outcome, ui: &Ui) -> Result<Outcome, Failure> {
+    source.watch.check()?;
+    let (damage, contradictions) = (source.store.damage(), source.store.contradictions());
+    ui.damage(damage);
+    ui.damage(contradictions);
+    let sound = damage.is_empty() && contradictions.is_empty();
+    Ok(if sound { outcome } else { Outcome::Damaged })
+}

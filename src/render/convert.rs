@@ -1,0 +1,162 @@
+//! The report of a conversion.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::keys::put_key;
+use super::{JSON_VERSION, text};
+use crate::ops::convert::{Report, Target};
+
+/// `convert --json`.
+pub fn convert_json(report: &Report) -> Value {
+    let left_out = report.left_out.iter().map(|(key, left)| {
+        let mut object = Map::new();
+        put_key(&mut object, key);
+        object.insert("revision".to_owned(), json!(left.revision));
+        object.insert("reason".to_owned(), json!(left.reason.text()));
+        Value::Object(object)
+    });
+    let translated = report.translated.iter().map(|(key, made)| {
+        let mut object = Map::new();
+        put_key(&mut object, key);
+        object.insert("revision".to_owned(), json!(made.revision));
+        object.insert("what".to_owned(), json!(made.what));
+        Value::Object(object)
+    });
+    let prefixes = report
+        .prefixes
+        .iter()
+        .map(|prefix| json!({"prefix": prefix.prefix, "keys": prefix.keys, "sha256": prefix.sha256}));
+    json!({
+        "version": JSON_VERSION,
+        "source": report.source,
+        "target": report.target,
+        "to": report.to.name(),
+        "bytes": report.bytes,
+        "live_keys": report.live_keys,
+        "changes": report.changes,
+        "current_revision": report.current_revision,
+        "compact_revision": report.compact_revision,
+        "hash_kv": report.hash_kv,
+        "left_out": left_out.collect::<Vec<_>>(),
+        "not_wanted": report.not_wanted,
+        "translated": translated.collect::<Vec<_>>(),
+        "prefixes": prefixes.collect::<Vec<_>>(),
+        "notes": report.notes,
+    })
+}
+
+/// The report for people, as lines. `owner` names who will own the file, where that is worth saying.
+pub fn convert_text(report: &Report, owner: Option<&str>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut add = |name: &str, value: String| lines.push(format!("  {name:<18}{value}"));
+    add("live keys", text::count(report.live_keys));
+    add("changes", text::count(report.changes));
+    add("current revision", report.current_revision.to_string());
+    add("compact revision", report.compact_revision.to_string());
+    if let Some(hash) = report.hash_kv {
+        add("HashKV", hash.to_string());
+    }
+    let owner = owner.map_or_else(String::new, |owner| format!(", owner {owner}"));
+    add("size", format!("{}, mode 0600{owner}", text::bytes(report.bytes)));
+    add("read back", "every row, key and value of the target equals the plan and the source".to_owned());
+    let head = match &report.target {
+        Some(target) => format!("{} -> {target} ({})", report.source, report.to.name()),
+        None => format!("{}: can be converted to {}; nothing was written (--check)", report.source, report.to.name()),
+    };
+    lines.insert(0, head);
+    left_out_text(report, &mut lines);
+    translated_text(report, &mut lines);
+    for note in &report.notes {
+        lines.push(format!("note: {note}"));
+    }
+    if let Some(target) = &report.target {
+        lines.push(String::new());
+        lines.extend(steps(report.to, target));
+    }
+    lines
+}
+
+fn left_out_text(report: &Report, lines: &mut Vec<String>) {
+    if report.not_wanted > 0 {
+        let number = text::count(report.not_wanted);
+        lines.push(format!("{number} changes are not in the target because of --no-history or --at"));
+    }
+    let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (key, left) in &report.left_out {
+        let at = left.revision.map_or_else(|| "an unknown revision".to_owned(), |revision| revision.to_string());
+        by_reason.entry(left.reason.text()).or_default().push(format!("{} at {at}", text::key(key)));
+    }
+    for (reason, changes) in by_reason {
+        lines.push(format!("left out: {} changes ({reason}):", text::count(changes.len() as u64)));
+        some_of(&changes, lines);
+    }
+}
+
+fn translated_text(report: &Report, lines: &mut Vec<String>) {
+    if report.translated.is_empty() {
+        return;
+    }
+    let number = text::count(report.translated.len() as u64);
+    lines.push(format!("kept in another form: {number} changes:"));
+    let shown = |(key, made): &(Vec<u8>, crate::ops::convert::Translated)| {
+        format!("{} at {}: {}", text::key(key), made.revision, made.what)
+    };
+    some_of(&report.translated.iter().map(shown).collect::<Vec<_>>(), lines);
+}
+
+/// Lines beyond which the rest is only counted.
+const MOST_SHOWN: usize = 5;
+
+fn some_of(all: &[String], lines: &mut Vec<String>) {
+    lines.extend(all.iter().take(MOST_SHOWN).map(|line| format!("    {line}")));
+    if let Some(more) = all.len().checked_sub(MOST_SHOWN).filter(|&more| more > 0) {
+        lines.push(format!("    and {} more; --json lists all", text::count(more as u64)));
+    }
+}
+
+/// How to put the result in place, and how to go back. Which store k3s starts on is decided by `db/etcd/member/wal`
+/// alone, unless flags name another (k3s pkg/cluster/managed.go, assignManagedDriver).
+fn steps(to: Target, target: &str) -> Vec<String> {
+    let db = "/var/lib/rancher/k3s/server/db";
+    let lines: Vec<String> = match to {
+        Target::Kine => vec![
+            "To put it in place on a single k3s server, as root:".into(),
+            "  systemctl stop k3s".into(),
+            format!("  mkdir {db}/before && mv {db}/etcd {db}/state.db* {db}/before/    # what is there of them"),
+            "  # remove cluster-init, server: and datastore-endpoint from /etc/rancher/k3s/config.yaml and the unit"
+                .into(),
+            format!(
+                "  install -m 0600 -o root -g root {target} {db}/state.db    # alone: no state.db-wal, no state.db-shm"
+            ),
+            "  systemctl start k3s    # with the same token and the same --secrets-encryption as before".into(),
+            "To go back:".into(),
+            "  systemctl stop k3s".into(),
+            format!("  rm -f {db}/state.db* && mv {db}/before/* {db}/    # and put the flags back"),
+            "  systemctl start k3s".into(),
+        ],
+        Target::EtcdSnapshot => vec![
+            "To put it in place on k3s, as root:".into(),
+            "  systemctl stop k3s".into(),
+            format!("  mkdir {db}/before && mv {db}/etcd {db}/state.db* {db}/before/    # what is there of them"),
+            format!(
+                "  k3s server --cluster-init --cluster-reset --cluster-reset-restore-path={target}    # with the same token"
+            ),
+            "  systemctl start k3s    # with cluster-init in its configuration".into(),
+            "Or with plain etcd:".into(),
+            format!("  etcdutl snapshot restore {target} --data-dir NEW"),
+            "To go back:".into(),
+            "  systemctl stop k3s".into(),
+            format!("  rm -rf {db}/etcd && mv {db}/before/* {db}/    # and put the flags back"),
+            "  systemctl start k3s".into(),
+        ],
+        Target::EtcdDir => vec![
+            "To start etcd on it:".into(),
+            format!("  etcd --data-dir {target}    # with the --name and peer URL it was made for"),
+            "k3s should be given a snapshot instead (--to etcd-snapshot) with --cluster-reset-restore-path.".into(),
+            format!("To go back: stop etcd and remove {target}; the source is as it was."),
+        ],
+    };
+    lines
+}

@@ -1,0 +1,18 @@
+//! What people and scripts see: one renderer for each kind of data, in text and in JSON.
+//!
+//! The JSON shapes are documented in `docs/json.md`; an object with an envelope says its version.
+
+mod changes;
+mod convert;
+mod info;
+mod keys;
+mod text;
+
+pub use changes::{change_json, change_text, log_text};
+pub use convert::{convert_json, convert_text};
+pub use info::{info_json, info_text};
+pub use keys::{KeyLine, key_header, key_json, key_text, value_text};
+pub use text::{bytes, count, key};
+
+/// The version of the JSON shapes.
+pub const JSON_VERSION: u32 = 1;
