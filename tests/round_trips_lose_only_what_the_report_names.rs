@@ -109,7 +109,12 @@ fn assert_allowed(source: &Etcd, upto: i64, report: &Report) {
 /// The table is one that kine can work with: chains, flags, its own rows.
 fn assert_kine_s_rules(table: &Kine, current: i64, compact: i64) {
     assert_eq!((table.current(), table.compact_revision()), (current, compact));
-    assert_eq!(table.rows.iter().filter(|row| row.name == COMPACT).count(), 1);
+    let kines_own: Vec<&kine::Row> = table.rows.iter().filter(|row| row.name == COMPACT).collect();
+    assert_eq!(kines_own.len(), 1);
+    assert!(
+        table.changes(i64::MAX).all(|row| row.prev != kines_own[0].id),
+        "kine's compaction would delete its own row"
+    );
     let mut newest: BTreeMap<&str, &kine::Row> = BTreeMap::new();
     for row in table.rows.iter().filter(|row| row.is_change()) {
         let before = newest.insert(&row.name, row);
@@ -266,6 +271,8 @@ fn target_facts(path: &Path, to_etcd: bool, bounds: (i64, i64)) -> Facts {
     }
     let table = Kine::read(path);
     assert_eq!((table.current(), table.compact_revision()), bounds);
+    let kines_own = table.rows.iter().find(|row| row.name == COMPACT).unwrap();
+    assert!(table.changes(i64::MAX).all(|row| row.prev != kines_own.id), "kine's compaction would delete its own row");
     table.facts(i64::MAX)
 }
 
@@ -333,9 +340,7 @@ proptest! {
             Err(refused) => {
                 match plan_error(refused) {
                     PlanError::At { .. } => prop_assert!(upto < source.compact_revision()),
-                    PlanError::NoFreeRevision { .. } => {
-                        prop_assert!((1..source.current()).all(|id| source.changes(upto).any(|row| row.id == id)));
-                    }
+                    PlanError::NoFreeRevision { .. } => prop_assert!(has_no_room(&source, upto)),
                     other => prop_assert!(false, "{}", other),
                 }
                 return Ok(());
@@ -455,10 +460,15 @@ proptest! {
             Err(refused) => {
                 let full = matches!(plan_error(refused), PlanError::NoFreeRevision { .. });
                 prop_assert!(full);
-                prop_assert!(!has_compact_row && source.rows.len() as i64 >= source.current() - 1);
+                prop_assert!(!has_compact_row && has_no_room(&source, i64::MAX));
             }
         }
     }
+}
+
+/// Whether each id below the current one is that of a row, or of one that a row says it supersedes.
+fn has_no_room(source: &Kine, upto: i64) -> bool {
+    (1..source.current()).all(|id| source.rows.iter().any(|row| row.id <= upto && (row.id == id || row.prev == id)))
 }
 
 /// Keys that are left out without regard to sharing.

@@ -33,6 +33,11 @@ pub fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
+/// The bytes of a file, or of all files below a directory.
+pub fn contents_of(path: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    if path.is_dir() { contents(path) } else { BTreeMap::from([(path.to_owned(), fs::read(path).unwrap())]) }
+}
+
 /// Why there is no target.
 #[derive(Debug)]
 pub enum Refused {
