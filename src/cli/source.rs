@@ -40,11 +40,22 @@ impl ChoiceArgs {
 /// # Errors
 /// [`Failure::Open`].
 pub fn open(path: &std::path::Path, choice: &ChoiceArgs, ui: &Ui) -> Result<OpenStore, Failure> {
-    let opened = store::open(path, &choice.choice())?;
+    Ok(say_how(store::open(path, &choice.choice())?, ui))
+}
+
+/// As [`open`], and begins to hash a snapshot against its trailer at once.
+///
+/// # Errors
+/// [`Failure::Open`].
+pub fn open_and_hash(path: &std::path::Path, choice: &ChoiceArgs, ui: &Ui) -> Result<OpenStore, Failure> {
+    Ok(say_how(store::open_and_hash(path, &choice.choice())?, ui))
+}
+
+fn say_how(opened: OpenStore, ui: &Ui) -> OpenStore {
     for note in &opened.notes {
         ui.note(note);
     }
-    Ok(opened)
+    opened
 }
 
 impl SourceArgs {
@@ -54,6 +65,14 @@ impl SourceArgs {
     /// [`Failure::Open`].
     pub fn open(&self, ui: &Ui) -> Result<OpenStore, Failure> {
         open(&self.path, &self.choice, ui)
+    }
+
+    /// As [`SourceArgs::open`], and begins to hash a snapshot against its trailer at once.
+    ///
+    /// # Errors
+    /// [`Failure::Open`].
+    pub fn open_and_hash(&self, ui: &Ui) -> Result<OpenStore, Failure> {
+        open_and_hash(&self.path, &self.choice, ui)
     }
 }
 
