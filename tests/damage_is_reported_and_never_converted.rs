@@ -203,6 +203,32 @@ fn assert_torn(what: &str, kind: Kind, moments: &[Files], torn: Vec<Files>) {
 }
 
 #[test]
+fn every_real_store_can_be_broken_anywhere() {
+    for archive in ["etcd-3.5", "etcd-3.6"] {
+        let data_dir = unpacked(archive).join("final.etcd/member/snap/db");
+        let last = Files { db: fs::read(data_dir).unwrap(), wal: None };
+        for (name, kind, files) in
+            [("middle", Kind::Snapshot, snapshot(archive, "middle")), ("final", Kind::RawDb, last)]
+        {
+            let parts: &[&str] = if kind == Kind::Snapshot { &[] } else { &UNPROVEN };
+            let breaks = some_of_each(files.db.len(), 71);
+            assert_silent(&format!("{archive} {name}"), &run(kind, &files, false, &breaks), parts);
+        }
+    }
+    for archive in ["kine-0.11", "kine-0.16"] {
+        for moment in ["early", "middle", "final"] {
+            let files = hot(archive, moment);
+            let breaks = some_of_each(files.db.len(), 72);
+            assert_silent(&format!("{archive} {moment} under its -wal"), &run(Kind::Kine, &files, false, &breaks), &[]);
+        }
+    }
+}
+
+fn some_of_each(len: usize, seed: u64) -> Vec<Break> {
+    flips(len, 20, 20, seed).into_iter().chain(blocks(len, 12, seed)).chain(cuts(len, 8, seed)).collect()
+}
+
+#[test]
 fn torn_copies_of_a_bbolt_file_are_refused() {
     for archive in ["etcd-3.5", "etcd-3.6"] {
         let moments = [raw(archive, "early"), raw(archive, "middle")];

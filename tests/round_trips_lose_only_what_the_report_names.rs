@@ -509,6 +509,13 @@ fn real_stores_of_kine_come_back_from_etcd() {
             let source = Kine::read(&sqlites.path().join("a.db"));
             assert!(source.rows.len() > 100, "{archive} {file}");
             kine_there_and_back(&source, &ours.path().join("a.db"));
+            let directory = ours.path().join("etcd");
+            let report = run(&ours.path().join("a.db"), &directory, &plain(Target::EtcdDir)).unwrap();
+            let facts: Facts = without(source.facts(i64::MAX), &named(&report))
+                .into_iter()
+                .map(|((main, key), fact)| from_kine(main, key, fact))
+                .collect();
+            assert_same(&etcd_facts(&directory, source.current(), source.compact_revision()), &facts);
         }
     }
 }
