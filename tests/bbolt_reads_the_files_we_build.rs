@@ -112,6 +112,18 @@ fn every_shape_of_tree_is_accepted() {
 }
 
 #[test]
+fn pages_are_used_well_whatever_the_size_of_the_rows() {
+    for size in [40, 700, 1400, 2100, 2600, 3300, 4100, 5000, 9000] {
+        let buckets = BTreeMap::from([(b"b".to_vec(), rows(3_000_000 / size as u32, 17, |n| size + n as usize % 7))]);
+        let content: usize = buckets[b"b".as_slice()].values().map(|value| 16 + 17 + value.len()).sum();
+        let bytes = build(Format::default(), &buckets).unwrap();
+        assert!(bytes.len() < content * 115 / 100, "rows of {size} bytes: {} for {content}", bytes.len());
+        check_with_us(bytes.clone(), &buckets, true);
+        check_with_bbolt(&bytes, &buckets);
+    }
+}
+
+#[test]
 fn a_file_without_buckets_is_accepted() {
     let bytes = build(Format::default(), &Buckets::new()).unwrap();
     assert_eq!(bytes.len(), 4 * 4096);

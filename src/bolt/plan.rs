@@ -1,6 +1,8 @@
 //! Where everything will lie in a new file: from the sizes of the rows alone, every page number is known before the first
 //! byte is written, so that the file can be written and hashed from its start to its end without going back.
 
+use std::collections::VecDeque;
+
 use super::meta::{ByteOrder, Meta, PageSize};
 use super::page::{ELEMENT, HEADER, PageNo};
 
@@ -172,7 +174,7 @@ impl Plan {
         if taken || name.is_empty() || name.len() > MAX_KEY {
             return Err(BuildError::Bucket { bucket: shown(name) });
         }
-        let mut packer = Packer::leaves(self.format);
+        let mut packer = LeafPacker::new(self.format);
         let (mut items, mut total) = (0_u64, HEADER);
         for (key, value) in sizes {
             check_sizes(name, key, value)?;
@@ -200,7 +202,7 @@ impl Plan {
                 *root = PageNo::new(next - tree.root_pages());
             }
         }
-        let mut packer = Packer::leaves(self.format);
+        let mut packer = LeafPacker::new(self.format);
         for bucket in &self.buckets {
             let inline = match bucket.shape {
                 Shape::Inline(length) => length,
@@ -264,71 +266,171 @@ impl Layout {
     }
 }
 
-/// Packs elements into pages, greedily.
-struct Packer {
+/// A leaf may take so many pages when that leaves less of them empty: rows of half a page and more, as Kubernetes has
+/// them, would otherwise leave a third of each page unused. bbolt itself has such leaves, because it never splits one of
+/// four rows or less (bbolt `node.go` `splitTwo`).
+const MOST_PAGES: usize = 8;
+/// A leaf that is as full as this, in thousandths, is not made longer to become fuller.
+const FULL_ENOUGH: usize = 940;
+
+/// Packs rows into leaves: row after row, each leaf cut where it is fullest.
+struct LeafPacker {
     page: usize,
-    /// A page with more bytes than this gets no further element, once it has `least` elements.
+    /// The bytes of the last page of a leaf that may be used.
     limit: usize,
-    least: u16,
+    /// The pages that a leaf of several rows may take.
+    most: usize,
+    /// The rows behind the last cut: the length of the key, and that of the whole row with its element.
+    pending: VecDeque<(u16, usize)>,
+    /// How many of them are in the leaf that is open.
+    taken: usize,
+    /// The bytes and the first row's pages of the leaf that is open.
+    used: usize,
+    first_pages: usize,
+    best: Cut,
+    nodes: Vec<Node>,
+}
+
+/// A place at which the open leaf could end.
+#[derive(Clone, Copy, Default)]
+struct Cut {
+    rows: usize,
+    used: usize,
+    fullness: usize,
+}
+
+impl LeafPacker {
+    fn new(format: Format) -> Self {
+        let page = format.page_size.bytes() as usize;
+        // Whoever asks for room in the pages does not want them filled by other means.
+        let most = if format.fill == Fill::FULL { MOST_PAGES } else { 1 };
+        Self {
+            page,
+            limit: format.fill.of(page),
+            most,
+            pending: VecDeque::new(),
+            taken: 0,
+            used: HEADER,
+            first_pages: 1,
+            best: Cut::default(),
+            nodes: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, key: usize, value: usize) {
+        let key_length = u16::try_from(key).unwrap_or(u16::MAX);
+        self.pending.push_back((key_length, (ELEMENT + key).saturating_add(value)));
+        while let Some((_, length)) = self.pending.get(self.taken) {
+            self.take(self.used.saturating_add(*length));
+        }
+    }
+
+    /// The pages that so many bytes need when the last of them is filled only to its limit.
+    const fn pages(&self, used: usize) -> usize {
+        1 + used.saturating_sub(self.limit).div_ceil(self.page)
+    }
+
+    /// Takes the next row, with which the open leaf has `used` bytes, or closes the leaf before it.
+    fn take(&mut self, used: usize) {
+        let pages = self.pages(used);
+        if self.taken > 0 {
+            let enough = pages > self.pages(self.used) && self.best.fullness >= FULL_ENOUGH;
+            let too_long = pages > self.most.max(self.first_pages);
+            if enough || too_long || self.taken == usize::from(MAX_COUNT) {
+                return self.cut();
+            }
+        } else {
+            self.first_pages = pages;
+        }
+        self.taken += 1;
+        self.used = used;
+        let fullness = used.saturating_mul(1000) / pages.saturating_mul(self.page);
+        if self.taken == 1 || fullness >= self.best.fullness {
+            self.best = Cut { rows: self.taken, used, fullness };
+        }
+    }
+
+    /// Closes the open leaf at its best place; the rows behind that are taken anew.
+    fn cut(&mut self) {
+        let first_key = self.pending.front().map_or(0, |(key, _)| *key);
+        let count = u16::try_from(self.best.rows).unwrap_or(MAX_COUNT);
+        self.nodes.push(Node { count, first_key, overflow: overflow(self.best.used, self.page) });
+        self.pending.drain(..self.best.rows);
+        (self.taken, self.used, self.best) = (0, HEADER, Cut::default());
+    }
+
+    /// The last leaf too; a tree without rows is one empty leaf.
+    fn finish(mut self) -> Vec<Node> {
+        if self.taken > 0 || self.nodes.is_empty() {
+            self.best = Cut { rows: self.taken, used: self.used, fullness: 0 };
+            self.cut();
+        }
+        self.nodes
+    }
+}
+
+/// The continuation pages of a page with so many bytes.
+fn overflow(used: usize, page: usize) -> u32 {
+    u32::try_from(used.div_ceil(page).saturating_sub(1)).unwrap_or(u32::MAX)
+}
+
+/// A branch page with a single child is of no use.
+const LEAST_CHILDREN: u16 = 2;
+
+/// Packs children into branch pages, greedily.
+struct BranchPacker {
+    page: usize,
+    /// A page with more bytes than this gets no further child, once it has two.
+    limit: usize,
     used: usize,
     node: Node,
     nodes: Vec<Node>,
 }
 
-impl Packer {
-    fn new(format: Format, least: u16) -> Self {
+impl BranchPacker {
+    fn new(format: Format) -> Self {
         let page = format.page_size.bytes() as usize;
         let node = Node { count: 0, first_key: 0, overflow: 0 };
-        Self { page, limit: format.fill.of(page), least, used: HEADER, node, nodes: Vec::new() }
+        Self { page, limit: format.fill.of(page), used: HEADER, node, nodes: Vec::new() }
     }
 
-    fn leaves(format: Format) -> Self {
-        Self::new(format, 1)
-    }
-
-    fn add(&mut self, key: usize, value: usize) {
-        if self.is_full(ELEMENT.saturating_add(key).saturating_add(value), 1) {
+    fn add(&mut self, key: u16) {
+        if self.is_full(ELEMENT + usize::from(key), 1) {
             self.close();
         }
-        self.push(key, value);
+        self.push(key);
     }
 
-    /// Adds the last child but one of a branch level so that the last one will not be alone on its page: a branch page
-    /// with a single child is of no use.
-    fn add_with_last(&mut self, key: usize, last: usize) {
-        if self.is_full(2 * ELEMENT + key + last, 2) {
+    /// Adds the last child but one so that the last one will not be alone on its page.
+    fn add_with_last(&mut self, key: u16, last: u16) {
+        if self.is_full(2 * ELEMENT + usize::from(key) + usize::from(last), 2) {
             self.close();
         }
-        self.push(key, 0);
+        self.push(key);
     }
 
-    /// Whether so many more bytes and elements have no room, on a page that already has what it must have.
-    fn is_full(&self, bytes: usize, elements: u16) -> bool {
-        let full = self.used.saturating_add(bytes) > self.limit && self.node.count >= self.least;
-        full || self.node.count > MAX_COUNT - elements
+    /// Whether so many more bytes and children have no room, on a page that already has what it must have.
+    fn is_full(&self, bytes: usize, children: u16) -> bool {
+        let full = self.used.saturating_add(bytes) > self.limit && self.node.count >= LEAST_CHILDREN;
+        full || self.node.count > MAX_COUNT - children
     }
 
-    fn push(&mut self, key: usize, value: usize) {
+    fn push(&mut self, key: u16) {
         if self.node.count == 0 {
-            self.node.first_key = u16::try_from(key).unwrap_or(u16::MAX);
+            self.node.first_key = key;
         }
         self.node.count += 1;
-        self.used = self.used.saturating_add(ELEMENT + key).saturating_add(value);
+        self.used += ELEMENT + usize::from(key);
     }
 
     fn close(&mut self) {
-        let pages = self.used.div_ceil(self.page);
-        let overflow = u32::try_from(pages.saturating_sub(1)).unwrap_or(u32::MAX);
-        self.nodes.push(Node { overflow, ..self.node });
+        self.nodes.push(Node { overflow: overflow(self.used, self.page), ..self.node });
         self.node = Node { count: 0, first_key: 0, overflow: 0 };
         self.used = HEADER;
     }
 
-    /// The last page too; a tree without rows is one empty leaf.
     fn finish(mut self) -> Vec<Node> {
-        if self.node.count > 0 || self.nodes.is_empty() {
-            self.close();
-        }
+        self.close();
         self.nodes
     }
 }
@@ -337,14 +439,13 @@ impl Packer {
 fn grow(leaves: Vec<Node>, format: Format) -> TreePlan {
     let mut levels = vec![leaves];
     while let Some(level) = levels.last().filter(|level| level.len() > 1) {
-        let mut packer = Packer::new(format, 2);
-        let mut children = level.iter().peekable();
-        while let Some(child) = children.next() {
-            let key = usize::from(child.first_key);
+        let mut packer = BranchPacker::new(format);
+        let mut children = level.iter().map(|node| node.first_key).peekable();
+        while let Some(key) = children.next() {
             match children.peek().copied() {
-                None => packer.push(key, 0),
-                Some(last) if children.len() == 1 => packer.add_with_last(key, usize::from(last.first_key)),
-                Some(_) => packer.add(key, 0),
+                None => packer.push(key),
+                Some(last) if children.len() == 1 => packer.add_with_last(key, last),
+                Some(_) => packer.add(key),
             }
         }
         levels.push(packer.finish());

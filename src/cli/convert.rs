@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use super::exit::{Failure, Outcome};
 use super::moment::AtArg;
 use super::progress::Progress;
-use super::source::{ChoiceArgs, open};
+use super::source::{ChoiceArgs, open_and_hash};
 use super::ui::Ui;
 use crate::etcd::EtcdVersion;
 use crate::ops::convert::{self, Convert, Options, Phase, Target};
@@ -115,7 +115,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
             "a store cannot be written to standard output, because it could not be read back; name a file".to_owned(),
         ));
     }
-    let source = open(&args.source, &args.choice, ui)?;
+    let source = open_and_hash(&args.source, &args.choice, ui)?;
     let progress = Progress::new(ui)?;
     let job =
         Convert { source: &source, target: &args.target, options: &options, check_only: args.check, force: args.force };

@@ -29,7 +29,7 @@ const BATCH: usize = 4096;
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
-    let source = args.source.read(ui)?;
+    let source = args.source.open_and_hash(ui)?;
     let history = source.store.history();
     let json = ui.json();
     let mut outcome = Outcome::Done;
@@ -54,5 +54,5 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
             }
         }
     }
-    close(source, outcome, ui)
+    close(&source, outcome, ui)
 }

@@ -43,7 +43,7 @@ pub(super) fn named_key<'a>(key: Option<&'a str>, raw_key: Option<&'a str>) -> R
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
-    let source = args.source.read(ui)?;
+    let source = args.source.open_and_hash(ui)?;
     let history = source.store.history();
     let name = named_key(args.key.as_deref(), args.raw_key.as_deref())?;
     let revision = args.at.resolve(history, ui)?;
@@ -56,16 +56,16 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     match state {
         KeyState::Live(change) => {
             show(args, history, change, ui)?;
-            close(source, Outcome::Done, ui)
+            close(&source, Outcome::Done, ui)
         }
         KeyState::Absent(tombstone) => {
             not_there(name, revision, tombstone, ui)?;
-            close(source, Outcome::Found, ui)
+            close(&source, Outcome::Found, ui)
         }
         KeyState::Unknown => {
             let text = format!("{name}: unknown at revision {revision}: no row that old survives the compaction");
             say(ui, name, "unknown", revision, text)?;
-            close(source, Outcome::Found, ui)
+            close(&source, Outcome::Found, ui)
         }
     }
 }

@@ -19,8 +19,8 @@ pub struct Args {
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
-    let source = args.source.open(ui)?;
-    let info = Info::of(&source.store, args.quick);
+    let source = if args.quick { args.source.open(ui)? } else { args.source.open_and_hash(ui)? };
+    let info = Info::of(&source, args.quick);
     if ui.json() {
         ui.line(render::info_json(&info))?;
     } else {

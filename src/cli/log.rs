@@ -23,14 +23,14 @@ pub struct Args {
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
-    let source = args.source.read(ui)?;
+    let source = args.source.open_and_hash(ui)?;
     let history = source.store.history();
     let name = named_key(args.key.as_deref(), args.raw_key.as_deref())?;
     let key = history.keys().find(name.as_bytes());
     let changes: Vec<&Change> = key.into_iter().flat_map(|key| history.changes_of(key)).collect();
     if changes.is_empty() {
         ui.note(format!("{name}: no change of this key survives; `kinescope ls --all` lists what there is"));
-        return close(source, Outcome::Found, ui);
+        return close(&source, Outcome::Found, ui);
     }
     if ui.json() {
         for change in changes {
@@ -41,5 +41,5 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
             ui.line(line)?;
         }
     }
-    close(source, Outcome::Done, ui)
+    close(&source, Outcome::Done, ui)
 }

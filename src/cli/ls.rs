@@ -30,7 +30,7 @@ const BATCH: usize = 4096;
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
-    let source = args.source.read(ui)?;
+    let source = args.source.open_and_hash(ui)?;
     let history = source.store.history();
     let revision = args.at.resolve(history, ui)?;
     let (lines, unknown) = select(history, &args.prefix, revision, args.all);
@@ -63,7 +63,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     if unknown > 0 {
         ui.note(format!("{unknown} keys have no row that old: whether they were there is unknown"));
     }
-    close(source, outcome, ui)
+    close(&source, outcome, ui)
 }
 
 fn select<'a>(history: &'a History, prefix: &str, revision: i64, all: bool) -> (Vec<KeyLine<'a>>, u64) {

@@ -1,7 +1,6 @@
 //! The arguments that name a store, and the ways to open it and to be done with it.
 
 use std::path::PathBuf;
-use std::thread::JoinHandle;
 
 use super::exit::{Failure, Outcome};
 use super::ui::Ui;
@@ -41,11 +40,22 @@ impl ChoiceArgs {
 /// # Errors
 /// [`Failure::Open`].
 pub fn open(path: &std::path::Path, choice: &ChoiceArgs, ui: &Ui) -> Result<OpenStore, Failure> {
-    let opened = store::open(path, &choice.choice())?;
+    Ok(say_how(store::open(path, &choice.choice())?, ui))
+}
+
+/// As [`open`], and begins to hash a snapshot against its trailer at once.
+///
+/// # Errors
+/// [`Failure::Open`].
+pub fn open_and_hash(path: &std::path::Path, choice: &ChoiceArgs, ui: &Ui) -> Result<OpenStore, Failure> {
+    Ok(say_how(store::open_and_hash(path, &choice.choice())?, ui))
+}
+
+fn say_how(opened: OpenStore, ui: &Ui) -> OpenStore {
     for note in &opened.notes {
         ui.note(note);
     }
-    Ok(opened)
+    opened
 }
 
 impl SourceArgs {
@@ -57,28 +67,12 @@ impl SourceArgs {
         open(&self.path, &self.choice, ui)
     }
 
-    /// Opens the store for a command that reads rows and ends with [`close`].
+    /// As [`SourceArgs::open`], and begins to hash a snapshot against its trailer at once.
     ///
     /// # Errors
     /// [`Failure::Open`].
-    pub fn read(&self, ui: &Ui) -> Result<Reading, Failure> {
-        let source = self.open(ui)?;
-        let trailer = source.store.trailer_check().map(std::thread::spawn);
-        Ok(Reading { source, trailer })
-    }
-}
-
-/// A store that rows are read from, while its trailer is checked beside: that takes as long as the file is large.
-pub struct Reading {
-    source: OpenStore,
-    trailer: Option<JoinHandle<Option<Damage>>>,
-}
-
-impl std::ops::Deref for Reading {
-    type Target = OpenStore;
-
-    fn deref(&self) -> &OpenStore {
-        &self.source
+    pub fn open_and_hash(&self, ui: &Ui) -> Result<OpenStore, Failure> {
+        open_and_hash(&self.path, &self.choice, ui)
     }
 }
 
@@ -86,9 +80,8 @@ impl std::ops::Deref for Reading {
 ///
 /// # Errors
 /// [`Failure::Source`] when an input changed.
-pub fn close(reading: Reading, outcome: Outcome, ui: &Ui) -> Result<Outcome, Failure> {
-    let Reading { source, trailer } = reading;
-    let trailer: Vec<Damage> = trailer.and_then(|check| check.join().ok().flatten()).into_iter().collect();
+pub fn close(source: &OpenStore, outcome: Outcome, ui: &Ui) -> Result<Outcome, Failure> {
+    let trailer: Vec<Damage> = source.wrong_trailer().into_iter().collect();
     source.watch.check()?;
     let found = [source.store.damage(), source.store.contradictions(), &trailer];
     for damage in found {

@@ -367,7 +367,7 @@ impl<'a> State<'a> {
             None => 0,
         };
         let at = match &value {
-            Value::Old(bytes, _) if bytes.is_empty() => NewValue::Empty,
+            Value::Old([], _) => NewValue::Empty,
             Value::Old(_, revision) => NewValue::Old(*revision),
             Value::New(_, at) => *at,
         };

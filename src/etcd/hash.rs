@@ -4,8 +4,8 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::Row;
-use crate::bolt::{Bolt, Bucket};
-use crate::model::{History, Revision};
+use crate::bolt::{Bolt, Bucket, Leaf};
+use crate::model::History;
 use crate::source::{Bytes, Damage};
 
 /// Length of the SHA-256 that ends a snapshot.
@@ -47,35 +47,48 @@ impl Trailer {
     }
 }
 
+/// Leaves, or rows, that one thread hashes before the pieces are joined: joining costs as much as hashing some ten
+/// kilobytes.
+const PIECE: usize = 4096;
+
+/// A CRC-32C, and how many bytes it is of.
+#[derive(Clone, Copy, Default)]
+struct Piece {
+    crc: u32,
+    len: usize,
+}
+
+impl Piece {
+    fn add(&mut self, bytes: &[u8]) {
+        self.crc = crc32c::crc32c_append(self.crc, bytes);
+        self.len += bytes.len();
+    }
+
+    fn then(self, next: Self) -> Self {
+        Self { crc: crc32c::crc32c_combine(self.crc, next.crc, next.len), len: self.len + next.len }
+    }
+}
+
 /// The hash that `etcdutl snapshot status` prints: CRC-32C over each bucket's name and all its keys and values (etcd
 /// etcdutl/snapshot/v3_snapshot.go, Status).
-pub fn status_hash(bolt: &Bolt, buckets: &[Bucket], damage: &mut Vec<Damage>) -> u32 {
-    let parts: Vec<(u32, u64, Vec<Damage>)> = buckets
-        .iter()
-        .flat_map(|bucket| {
-            let mut faults = Vec::new();
-            let name = (crc32c::crc32c(&bucket.name), bucket.name.len() as u64, Vec::new());
-            let leaves = bolt.leaves(bucket, &mut faults);
-            let hash_leaf = |leaf: &crate::bolt::Leaf| {
-                let mut faults = Vec::new();
-                let (mut crc, mut len) = (0, 0);
-                for item in leaf.items(bolt, &mut faults) {
-                    crc = crc32c::crc32c_append(crc32c::crc32c_append(crc, item.key), item.value);
-                    len += (item.key.len() + item.value.len()) as u64;
-                }
-                (crc, len, faults)
-            };
-            let mut parts = vec![name, (0, 0, faults)];
-            parts.par_extend(leaves.par_iter().map(hash_leaf));
-            parts
-        })
-        .collect();
-    let mut whole = 0;
-    for (crc, len, faults) in parts {
-        whole = crc32c::crc32c_combine(whole, crc, len as usize);
-        damage.extend(faults);
+pub fn status_hash(bolt: &Bolt, buckets: &[(Bucket, Vec<Leaf>)]) -> u32 {
+    let of_leaves = |leaves: &[Leaf]| {
+        let mut piece = Piece::default();
+        for leaf in leaves {
+            for item in leaf.items(bolt, &mut Vec::new()) {
+                piece.add(item.key);
+                piece.add(item.value);
+            }
+        }
+        piece
+    };
+    let mut whole = Piece::default();
+    for (bucket, leaves) in buckets {
+        whole.add(&bucket.name);
+        let pieces: Vec<Piece> = leaves.par_chunks(PIECE).map(of_leaves).collect();
+        whole = pieces.into_iter().fold(whole, Piece::then);
     }
-    whole
+    whole.crc
 }
 
 /// What `etcdctl endpoint hashkv` answers.
@@ -108,22 +121,20 @@ pub fn hash_kv<'a>(
             && !(compact > 0 && main <= compact && !keep.get(index).copied().unwrap_or(false))
             && !(compact > 0 && main == compact && row.at.tombstone)
     };
-    let pieces: Vec<(u32, u64)> = rows
-        .par_chunks(256)
-        .enumerate()
-        .map(|(chunk, rows)| {
-            let (mut crc, mut len) = (0, 0);
-            for (at, row) in rows.iter().enumerate().filter(|(at, row)| counts(chunk * 256 + at, row)) {
-                let _ = at;
-                let (key, record) = (row.at.encode(), record(row)?);
-                crc = crc32c::crc32c_append(crc32c::crc32c_append(crc, &key), &record);
-                len += (key.len() + record.len()) as u64;
+    let of_rows = |(chunk, rows): (usize, &[Row])| {
+        let mut piece = Piece::default();
+        for (index, row) in (chunk * PIECE..).zip(rows) {
+            if counts(index, row) {
+                piece.add(&row.at.encode());
+                piece.add(&record(row)?);
             }
-            Ok((crc, len))
-        })
-        .collect::<Result<_, Damage>>()?;
-    let start = crc32c::crc32c(b"key");
-    let hash = pieces.into_iter().fold(start, |whole, (crc, len)| crc32c::crc32c_combine(whole, crc, len as usize));
+        }
+        Ok(piece)
+    };
+    let pieces = rows.par_chunks(PIECE).enumerate().map(of_rows).collect::<Result<Vec<Piece>, Damage>>()?;
+    let mut start = Piece::default();
+    start.add(b"key");
+    let hash = pieces.into_iter().fold(start, Piece::then).crc;
     Ok(HashKv { hash, compact_revision: if compact > 0 { compact } else { -1 }, revision })
 }
 
@@ -147,9 +158,4 @@ fn kept_at(history: &History, rows: &[Row], revision: i64) -> Vec<bool> {
         }
     }
     keep
-}
-
-/// The row after all others, for stores whose newest revision has none.
-pub fn last_revision(rows: &[Row]) -> Option<Revision> {
-    rows.last().map(|row| row.at.revision)
 }

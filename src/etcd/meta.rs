@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::keyvalue::RowKey;
 use super::proto::leasepb;
-use crate::bolt::{Bolt, Bucket};
+use crate::bolt::{Bolt, Bucket, Leaf};
 use crate::model::Lease;
 use crate::source::{Damage, Place};
 use prost::Message;
@@ -73,11 +73,11 @@ impl Meta {
     }
 
     /// Reads the small buckets among `buckets`.
-    pub fn read(bolt: &Bolt, buckets: &[Bucket], damage: &mut Vec<Damage>) -> Self {
+    pub fn read(bolt: &Bolt, buckets: &[(Bucket, Vec<Leaf>)], damage: &mut Vec<Damage>) -> Self {
         let mut meta = Self::default();
-        for bucket in buckets.iter().filter(|bucket| bucket.name != b"key") {
+        for (bucket, leaves) in buckets.iter().filter(|(bucket, _)| bucket.name != b"key") {
             let mut bad = Vec::new();
-            for leaf in bolt.leaves(bucket, damage) {
+            for leaf in leaves {
                 for item in leaf.items(bolt, damage) {
                     if let Err((id, what)) = meta.take(&bucket.name, item.key, item.value) {
                         let place = Place::Cell { page: leaf.home.page().get(), cell: item.cell.into() };

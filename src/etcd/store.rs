@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::consistency::{broken_chains, holes};
+use super::consistency::{broken_chains, broken_transactions, holes, unscheduled_compaction};
 use super::hash::{HashKv, Trailer, hash_kv, status_hash};
 use super::keyvalue::{KeyValue, RowKey};
 use super::replay::Replayed;
 use super::wal::{Location, Wal};
 use super::{Meta, Row, rows, tail};
-use crate::bolt::{self, Bolt, Bucket, Census};
+use crate::bolt::{self, Bolt, Bucket, Census, Leaf, Walked};
 use crate::model::{Change, Engine, Evidence, History, HistoryBuilder, LeaseRef, Op, ReadValue, ValueRef, Version};
 use crate::source::{Bytes, Damage, File, FileName, Place};
 
@@ -80,7 +80,7 @@ impl ReadValue for Values {
 /// An etcd store.
 pub struct Store {
     bolt: Bolt,
-    buckets: Vec<Bucket>,
+    walked: Walked,
     meta: Meta,
     rows: Vec<Row>,
     history: History,
@@ -112,20 +112,19 @@ impl Store {
     fn open_with(db: &File, wal: Option<Wal>) -> Result<Self, OpenError> {
         let bolt = Bolt::open(db.name.clone(), db.bytes.clone())?;
         let mut damage = bolt.damage().to_vec();
-        let buckets = bolt.buckets(&mut damage);
-        if !buckets.iter().any(|bucket| bucket.name == b"key") && damage.is_empty() {
-            let names: Vec<String> = buckets.iter().map(|bucket| bucket.name.escape_ascii().to_string()).collect();
+        let walked = bolt.walk(&mut damage);
+        let buckets = &walked.buckets;
+        if !buckets.iter().any(|(bucket, _)| bucket.name == b"key") && damage.is_empty() {
+            let names: Vec<String> = buckets.iter().map(|(bucket, _)| bucket.name.escape_ascii().to_string()).collect();
             return Err(OpenError::NotEtcd { file: db.name.clone(), buckets: names.join(", ") });
         }
-        let meta = Meta::read(&bolt, &buckets, &mut damage);
+        let meta = Meta::read(&bolt, buckets, &mut damage);
         refuse_newer(&db.name, &meta)?;
-        let mut leaves = Vec::new();
-        for bucket in buckets.iter().filter(|bucket| bucket.name == b"key") {
-            leaves.extend(bolt.leaves(bucket, &mut damage));
-        }
-        let (keys, rows) = rows::scan(&bolt, &leaves, &mut damage);
-        let mut contradictions = missing_buckets(&db.name, &buckets);
+        let leaves = buckets.iter().find(|(bucket, _)| bucket.name == b"key").map(|(_, leaves)| leaves.as_slice());
+        let (keys, rows) = rows::scan(&bolt, leaves.unwrap_or_default(), &mut damage);
+        let mut contradictions = missing_buckets(&db.name, buckets);
         contradictions.extend(double_rows(&db.name, &rows));
+        contradictions.extend(unscheduled_compaction(&db.name, &meta));
         let (keys, rows, meta, replayed) = match &wal {
             None => (keys, rows, meta, None),
             Some(wal) => {
@@ -138,10 +137,11 @@ impl Store {
         let values = Arc::new(Values { name: db.name.clone(), db: db.bytes.clone(), wal });
         let history = history(keys, &rows, &meta, values.clone());
         contradictions.extend(broken_chains(&db.name, &history));
+        contradictions.extend(broken_transactions(&db.name, &rows, history.compact_revision()));
         damage.sort();
         damage.dedup();
         let is_snapshot_shaped = Trailer::is_present(db.bytes.len());
-        Ok(Self { bolt, buckets, meta, rows, history, values, damage, contradictions, is_snapshot_shaped, replayed })
+        Ok(Self { bolt, walked, meta, rows, history, values, damage, contradictions, is_snapshot_shaped, replayed })
     }
 
     /// What the store still knows.
@@ -191,7 +191,7 @@ impl Store {
 
     /// The hash of `etcdutl snapshot status`.
     pub fn status_hash(&self) -> u32 {
-        status_hash(&self.bolt, &self.buckets, &mut Vec::new())
+        status_hash(&self.bolt, &self.walked.buckets)
     }
 
     /// HashKV at the current revision.
@@ -263,8 +263,8 @@ impl Store {
     }
 
     /// Where the file's pages go.
-    pub fn census(&self) -> Census {
-        self.bolt.census(&mut Vec::new())
+    pub fn census(&self) -> &Census {
+        &self.walked.census
     }
 }
 
@@ -282,9 +282,9 @@ fn refuse_newer(file: &FileName, meta: &Meta) -> Result<(), OpenError> {
 }
 
 /// A database of etcd has both; one without was torn or is of something else.
-fn missing_buckets(file: &FileName, buckets: &[Bucket]) -> Vec<Damage> {
+fn missing_buckets(file: &FileName, buckets: &[(Bucket, Vec<Leaf>)]) -> Vec<Damage> {
     let missing =
-        ["key", "meta"].into_iter().filter(|name| !buckets.iter().any(|bucket| bucket.name == name.as_bytes()));
+        ["key", "meta"].into_iter().filter(|name| !buckets.iter().any(|(bucket, _)| bucket.name == name.as_bytes()));
     let mut found: Vec<Damage> = missing
         .map(|name| Damage {
             file: file.clone(),
@@ -293,7 +293,10 @@ fn missing_buckets(file: &FileName, buckets: &[Bucket]) -> Vec<Damage> {
             what: format!("there is no bucket {name}, which every etcd has"),
         })
         .collect();
-    let unknown = buckets.iter().filter(|bucket| !BUCKETS.iter().any(|name| name.as_bytes() == bucket.name));
+    let unknown = buckets
+        .iter()
+        .map(|(bucket, _)| bucket)
+        .filter(|bucket| !BUCKETS.iter().any(|name| name.as_bytes() == bucket.name));
     found.extend(unknown.map(|bucket| Damage {
         file: file.clone(),
         place: Place::Cell { page: bucket.page.get(), cell: bucket.cell },

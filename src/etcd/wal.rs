@@ -310,7 +310,7 @@ impl Wal {
             raftpb::EntryType::EntryConfChangeV2 => EntryKind::ConfChangeV2,
         };
         let first = self.entries.first().map_or(index, |entry| entry.index);
-        let keep = index.checked_sub(first).unwrap_or(0);
+        let keep = index.saturating_sub(first);
         if keep > self.entries.len() as u64 {
             let last = self.last_index().unwrap_or_default();
             return Err(("wal-hole", format!("entry {index} follows entry {last}")));

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
+
 /// A key by its number in [`Keys`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(u32);
@@ -30,7 +32,7 @@ pub struct Keys {
 impl Keys {
     /// Sorts the distinct keys among `names`; gives them with the id of each input, in input order.
     pub fn intern<'a>(names: &[&'a [u8]]) -> (Self, Vec<KeyId>) {
-        let mut seen: HashMap<&'a [u8], u32> = HashMap::new();
+        let mut seen: HashMap<&'a [u8], u32, foldhash::fast::RandomState> = HashMap::default();
         let mut distinct: Vec<&'a [u8]> = Vec::new();
         let first_ids: Vec<u32> = names
             .iter()
@@ -42,16 +44,19 @@ impl Keys {
             })
             .collect();
         drop(seen);
-        let mut order: Vec<u32> = (0..distinct.len() as u32).collect();
-        order.sort_unstable_by_key(|&at| distinct[at as usize]);
+        let mut order: Vec<(&[u8], u32)> = distinct.iter().copied().zip(0..).collect();
+        order.par_sort_unstable();
         let mut rank = vec![0u32; distinct.len()];
         let mut keys = Self::default();
-        for (place, &at) in order.iter().enumerate() {
-            rank[at as usize] = place as u32;
-            keys.bytes.extend_from_slice(distinct[at as usize]);
+        keys.ends.reserve_exact(order.len());
+        for (place, &(name, at)) in order.iter().enumerate() {
+            if let Some(slot) = rank.get_mut(at as usize) {
+                *slot = place as u32;
+            }
+            keys.bytes.extend_from_slice(name);
             keys.ends.push(keys.bytes.len());
         }
-        let ids = first_ids.into_iter().map(|at| KeyId(rank[at as usize])).collect();
+        let ids = first_ids.into_iter().map(|at| KeyId(rank.get(at as usize).copied().unwrap_or(u32::MAX))).collect();
         (keys, ids)
     }
 

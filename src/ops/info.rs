@@ -2,7 +2,7 @@
 
 use crate::etcd::hash::Trailer;
 use crate::model::{Counts, Engine};
-use crate::ops::store::{Store, wrong_trailer};
+use crate::ops::store::{OpenStore, Store};
 use crate::source::Damage;
 use crate::sqlite::{PageUse, TreeKind, WalState};
 
@@ -110,7 +110,8 @@ pub struct Info {
 
 impl Info {
     /// Looks at a store. `quick` leaves out the hashes that need the whole file.
-    pub fn of(store: &Store, quick: bool) -> Self {
+    pub fn of(source: &OpenStore, quick: bool) -> Self {
+        let store = &source.store;
         let history = store.history();
         let mut damage: Vec<Damage> = store.damage().iter().chain(store.contradictions()).cloned().collect();
         let counts = history.counts();
@@ -119,7 +120,7 @@ impl Info {
                 if !quick {
                     damage.extend(store.lost_rows());
                 }
-                let etcd = etcd_info(store, quick, &mut damage);
+                let etcd = etcd_info(source, store, quick, &mut damage);
                 let census = store.census();
                 let index = census.branch().saturating_mul(census.page_size.into());
                 let bytes = BytesOf {
@@ -162,7 +163,7 @@ fn bootstrap(store: &Store) -> Vec<(String, u32)> {
         .collect()
 }
 
-fn etcd_info(store: &crate::etcd::Store, quick: bool, damage: &mut Vec<Damage>) -> EtcdInfo {
+fn etcd_info(source: &OpenStore, store: &crate::etcd::Store, quick: bool, damage: &mut Vec<Damage>) -> EtcdInfo {
     let meta = store.meta();
     let mut info = EtcdInfo {
         snapshot_shaped: store.is_snapshot_shaped(),
@@ -184,17 +185,15 @@ fn etcd_info(store: &crate::etcd::Store, quick: bool, damage: &mut Vec<Damage>) 
         info.trailer = (!store.is_snapshot_shaped()).then_some(Trailer::Absent);
         return info;
     }
-    // The trailer is one long hash; the other two share the second core.
-    let (trailer, (status, kv)) = rayon::join(|| store.trailer(), || (store.status_hash(), store.hash_kv()));
+    info.status_hash = Some(store.status_hash());
+    let kv = store.hash_kv();
+    let trailer = source.trailer().unwrap_or(Trailer::Absent);
     info.trailer = Some(trailer);
-    info.status_hash = Some(status);
     match kv {
         Ok(kv) => info.hash_kv = Some((kv.hash, kv.compact_revision)),
         Err(fault) => damage.push(fault),
     }
-    if trailer == Trailer::Wrong {
-        damage.push(wrong_trailer(store.bolt().file().clone()));
-    }
+    damage.extend(source.wrong_trailer());
     info
 }
 

@@ -1,10 +1,12 @@
 //! A store of either engine, opened from the path that the user named.
 
 use std::path::Path;
+use std::sync::Mutex;
+use std::thread::JoinHandle;
 
 use crate::etcd::hash::Trailer;
 use crate::model::History;
-use crate::source::{self, Choice, Damage, FileName, Files, Place, SourceError, Watch};
+use crate::source::{self, Choice, Damage, Files, Place, SourceError, Watch};
 use crate::{etcd, kine};
 
 /// Why a store could not be opened.
@@ -39,6 +41,13 @@ pub struct OpenStore {
     pub notes: Vec<String>,
     /// Its files as they were.
     pub watch: Watch,
+    trailer: Mutex<Ahead>,
+}
+
+/// A trailer's verdict that is being worked out while other work goes on.
+enum Ahead {
+    Running(JoinHandle<Trailer>),
+    Known(Option<Trailer>),
 }
 
 /// Opens the store that `path` names.
@@ -46,20 +55,60 @@ pub struct OpenStore {
 /// # Errors
 /// [`OpenError`].
 pub fn open(path: &Path, choice: &Choice) -> Result<OpenStore, OpenError> {
+    open_with(path, choice, |_| Ahead::Known(None))
+}
+
+/// As [`open`], and starts at once, on a thread of its own, to hash a snapshot against its trailer, which takes longer than
+/// everything else.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn open_and_hash(path: &Path, choice: &Choice) -> Result<OpenStore, OpenError> {
+    open_with(path, choice, |files| {
+        let Files::Bolt { db } = files else { return Ahead::Known(None) };
+        let bytes = db.bytes.clone();
+        let thread = std::thread::Builder::new().name("trailer".to_owned());
+        thread.spawn(move || Trailer::check(&bytes)).map_or(Ahead::Known(None), Ahead::Running)
+    })
+}
+
+fn open_with(path: &Path, choice: &Choice, ahead: impl FnOnce(&Files) -> Ahead) -> Result<OpenStore, OpenError> {
     let opened = source::open(path, choice)?;
+    let trailer = Mutex::new(ahead(&opened.files));
     let store = match &opened.files {
         Files::Sqlite { db, wal } => Store::Kine(Box::new(kine::Store::open(db, wal.as_ref())?)),
         Files::Bolt { db } => Store::Etcd(Box::new(etcd::Store::open(db)?)),
         Files::EtcdDir { db, wal, .. } => Store::Etcd(Box::new(etcd::Store::open_dir(db, wal)?)),
     };
-    Ok(OpenStore { name: opened.name, store, notes: opened.notes, watch: opened.watch })
+    Ok(OpenStore { name: opened.name, store, notes: opened.notes, watch: opened.watch, trailer })
 }
 
-/// A trailer that does not fit its file.
-pub(super) fn wrong_trailer(file: FileName) -> Damage {
-    let what =
-        "the last 32 bytes are not the SHA-256 of what stands before them: changed or damaged after it was taken";
-    Damage { file, place: Place::File, id: "trailer", what: what.to_owned() }
+impl OpenStore {
+    /// The verdict of a snapshot's trailer, hashed now unless [`open_and_hash`] has begun it; nothing for kine.
+    pub fn trailer(&self) -> Option<Trailer> {
+        let Store::Etcd(store) = &self.store else { return None };
+        let mut ahead = self.trailer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let verdict = match std::mem::replace(&mut *ahead, Ahead::Known(None)) {
+            Ahead::Running(thread) => thread.join().ok(),
+            Ahead::Known(verdict) => verdict,
+        };
+        let verdict = verdict.unwrap_or_else(|| store.trailer());
+        *ahead = Ahead::Known(Some(verdict));
+        Some(verdict)
+    }
+
+    /// The damage of a trailer that does not fit its file.
+    pub fn wrong_trailer(&self) -> Option<Damage> {
+        let Store::Etcd(store) = &self.store else { return None };
+        let what =
+            "the last 32 bytes are not the SHA-256 of what stands before them: changed or damaged after it was taken";
+        (self.trailer() == Some(Trailer::Wrong)).then(|| Damage {
+            file: store.bolt().file().clone(),
+            place: Place::File,
+            id: "trailer",
+            what: what.to_owned(),
+        })
+    }
 }
 
 impl Store {
@@ -77,17 +126,6 @@ impl Store {
             Self::Etcd(store) => store.damage(),
             Self::Kine(store) => store.damage(),
         }
-    }
-
-    /// A check of the trailer, to be run where it is not in the way, because it hashes the whole file; `None` for a store
-    /// without a trailer. The check gives the damage that it finds.
-    pub fn trailer_check(&self) -> Option<impl FnOnce() -> Option<Damage> + Send + use<>> {
-        let Self::Etcd(store) = self else { return None };
-        let (file, bytes) = (store.bolt().file().clone(), store.bolt().bytes().clone());
-        store.is_snapshot_shaped().then_some(move || match Trailer::check(&bytes) {
-            Trailer::Wrong => Some(wrong_trailer(file)),
-            Trailer::Ok | Trailer::Absent => None,
-        })
     }
 
     /// Well-formed content that contradicts itself.

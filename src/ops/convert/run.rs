@@ -96,10 +96,10 @@ pub fn convert(
     // The source's trailer takes as long as the file is large: it is hashed beside the writing, and decides before the
     // rename.
     std::thread::scope(|scope| {
-        let trailer = scope.spawn(|| trailer_of(source));
+        let trailer = scope.spawn(|| job.source.trailer());
         let written = write(job, &plan, &destination, progress);
-        let trailer = trailer.join().unwrap_or(Trailer::Wrong);
-        if trailer == Trailer::Wrong {
+        let trailer = trailer.join().unwrap_or(Some(Trailer::Wrong));
+        if trailer == Some(Trailer::Wrong) {
             return Err(ConvertError::Trailer(job.source.name.clone()));
         }
         let (made, report) = written.map_err(|error| match error {
@@ -115,13 +115,6 @@ pub fn convert(
         }
         Ok(report)
     })
-}
-
-fn trailer_of(source: &Store) -> Trailer {
-    match source {
-        Store::Etcd(store) => store.trailer(),
-        Store::Kine(_) => Trailer::Absent,
-    }
 }
 
 /// A damaged source, and one that contradicts itself, is for `recover`: converting it would hide the loss.
