@@ -174,7 +174,11 @@ fn choose(tree: &Tree, choice: &Choice, watch: Watch) -> Result<Opened, SourceEr
     if all.is_empty() {
         return Err(SourceError::NoStore(tree.shown("")));
     }
-    let fitting: Vec<&Candidate> = all.iter().filter(|candidate| fits(choice, &candidate.layout)).collect();
+    let mut fitting: Vec<&Candidate> = all.iter().filter(|candidate| fits(choice, &candidate.layout)).collect();
+    // The whole path names one store, although it may be the end of another's.
+    if let Some(&exact) = fitting.iter().find(|candidate| choice.member.as_deref() == Some(candidate.layout.path())) {
+        fitting = vec![exact];
+    }
     let chosen = match fitting.as_slice() {
         [] => return Err(no_match(tree.shown(""), choice, &all)),
         [only] => only,

@@ -102,7 +102,10 @@ pub fn convert(
         if trailer == Some(Trailer::Wrong) {
             return Err(ConvertError::Trailer(job.source.name.clone()));
         }
-        let (made, report) = written?;
+        let (made, report) = written.map_err(|error| match error {
+            ConvertError::Build(what) => ConvertError::Build(format!("{}: {what}", job.target.display())),
+            other => other,
+        })?;
         job.source.watch.check()?;
         if !job.check_only {
             match made {
