@@ -25,7 +25,7 @@ fn etcd_has_the_hash_it_had() {
             let report = converted(&source.path, &target, &Options::plain(Target::EtcdSnapshot));
             assert!(report.left_out.is_empty(), "{name}");
             // Both are restored and started, and asked the same.
-            let [hash, expected] = [&target, &source.path].map(|snapshot| {
+            let [hash, expected] = [&target, &source.ask].map(|snapshot| {
                 let data_dir = temporary.path().join(format!("{}.etcd", snapshot.file_name().unwrap().display()));
                 engine.restore(snapshot, &data_dir, &[]).unwrap();
                 let etcd = engine.start(&data_dir);
@@ -40,7 +40,7 @@ fn etcd_has_the_hash_it_had() {
         let temporary = tempfile::tempdir().unwrap();
         let target = temporary.path().join("target.snapshot");
         converted(&source.path, &target, &Options::plain(Target::EtcdSnapshot));
-        let (found, expected) = (etcd_tells(engine, &target), etcd_tells(engine, &source.path));
+        let (found, expected) = (etcd_tells(engine, &target), etcd_tells(engine, &source.ask));
         assert_same_live(&source.name, &found.live, &expected.live);
         assert_same_events(&source.name, &found.events, &expected.events);
         assert_eq!(found.apiservers, expected.apiservers, "{}", source.name);
