@@ -62,7 +62,10 @@ fn of_kine(version: EtcdVersion) {
     let (Some(engine), Some(kine)) = (engines::etcd(version), engines::kine(KineVersion::V0_16)) else { return };
     let stores = tempfile::tempdir().unwrap();
     let sources = proof::kine_stores(stores.path());
-    let last: Vec<_> = sources.into_iter().filter(|source| !source.name.contains("early")).collect();
+    let last: Vec<_> = sources
+        .into_iter()
+        .filter(|source| !source.name.contains("/state.db") || source.name.contains("final"))
+        .collect();
     proof::for_each(&last, |source| serves(&engine, source, &proof::kine_tells(&kine, &source.path)));
 }
 
@@ -85,12 +88,15 @@ fn what_was_kine_s_starts_in_3_7() {
 fn what_was_etcd_s_starts_in_3_6() {
     let Some(engine) = engines::etcd(EtcdVersion::V3_6) else { return };
     let stores = tempfile::tempdir().unwrap();
-    proof::for_each(&proof::etcd_stores(stores.path()), |source| {
+    let mut sources = proof::etcd_stores(stores.path());
+    sources.retain(|source| !source.name.contains("early"));
+    proof::for_each(&sources, |source| {
         serves(&engine, source, &proof::etcd_tells(&engine, &source.ask));
     });
 }
 
-/// A directory for all versions starts in all; a marked one in its own and in later ones.
+/// A directory for all versions starts in all; one that is marked for 3.7 does not in 3.6. 3.5 takes the version of a
+/// cluster from its store of version 2, and looks at neither mark.
 #[test]
 fn a_marked_directory_starts_where_it_should() {
     let engines: Vec<_> = EtcdVersion::ALL.into_iter().filter_map(engines::etcd).collect();
@@ -107,16 +113,12 @@ fn a_marked_directory_starts_where_it_should() {
         let started = engine.try_start(&data_dir, &[]).map(|etcd| {
             assert_eq!(Some(etcd.hash_kv(report.current_revision).unwrap().hash), report.hash_kv);
         });
-        eprintln!(
-            "MARK {mark:?} {:?} {:?}",
-            engine.version,
-            started.map_err(|e| e
-                .log
-                .lines()
-                .filter(|l| l.contains("fatal") || l.contains("panic"))
-                .last()
-                .unwrap_or("")
-                .to_owned())
-        );
+        match (mark, engine.version) {
+            (Some(Marked::V3_7), EtcdVersion::V3_6) => {
+                let log = started.unwrap_err().log;
+                assert!(log.contains("is not supported"), "{log}");
+            }
+            (mark, version) => started.unwrap_or_else(|log| panic!("marked {mark:?}, in {version:?}: {log:?}")),
+        }
     });
 }
