@@ -2,6 +2,16 @@
 //!
 //! The rooms, and the direction in which they may use each other, are described in `docs/architecture.md`.
 
+// What reads bytes from a file must not be able to panic, and only the command line prints.
+#![warn(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
 pub mod bolt;
 pub mod cli;
 pub mod etcd;

@@ -96,7 +96,8 @@ fn database(member: &Member) -> Vec<u8> {
     let gone = RowKey { revision: Revision::new(5), tombstone: true };
     rows.push((gone.encode(), KeyValue { key: b"/b", ..KeyValue::default() }.encode()));
 
-    let mut buckets: Vec<(&str, Vec<(Vec<u8>, Vec<u8>)>)> = vec![("key", rows)];
+    type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+    let mut buckets: Vec<(&str, Pairs)> = vec![("key", rows)];
     for name in ["cluster", "lease", "members", "members_removed", "meta"] {
         let rows = member.rows().into_iter().filter(|(bucket, ..)| *bucket == name);
         buckets.push((name, rows.map(|(_, key, value)| (key, value)).collect()));

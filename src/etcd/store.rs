@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::consistency::{broken_chains, holes};
+use super::consistency::{broken_chains, broken_transactions, holes, unscheduled_compaction};
 use super::hash::{HashKv, Trailer, hash_kv, status_hash};
 use super::keyvalue::{KeyValue, RowKey};
 use super::replay::Replayed;
@@ -124,6 +124,7 @@ impl Store {
         let (keys, rows) = rows::scan(&bolt, leaves.unwrap_or_default(), &mut damage);
         let mut contradictions = missing_buckets(&db.name, buckets);
         contradictions.extend(double_rows(&db.name, &rows));
+        contradictions.extend(unscheduled_compaction(&db.name, &meta));
         let (keys, rows, meta, replayed) = match &wal {
             None => (keys, rows, meta, None),
             Some(wal) => {
@@ -136,6 +137,7 @@ impl Store {
         let values = Arc::new(Values { name: db.name.clone(), db: db.bytes.clone(), wal });
         let history = history(keys, &rows, &meta, values.clone());
         contradictions.extend(broken_chains(&db.name, &history));
+        contradictions.extend(broken_transactions(&db.name, &rows, history.compact_revision()));
         damage.sort();
         damage.dedup();
         let is_snapshot_shaped = Trailer::is_present(db.bytes.len());

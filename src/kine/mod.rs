@@ -3,6 +3,7 @@
 //! Facts are from kine's source at 0.4 to 0.16: `pkg/drivers/sqlite/sqlite.go` for the schema, `pkg/drivers/generic` and
 //! `pkg/logstructured/sqllog` for the rows' meaning and compaction.
 
+mod consistency;
 mod rows;
 pub mod schema;
 mod store;

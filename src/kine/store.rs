@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::consistency;
 use super::rows::{self, Cell, Row};
 use super::schema::{COMPACT_KEY, is_gap, is_kine_table};
 use crate::model::{
     Change, Engine, Evidence, History, HistoryBuilder, LeaseRef, Op, ReadValue, Revision, ValueRef, Version,
 };
-use crate::source::{Damage, File, FileName, Place};
+use crate::source::{Damage, File, FileName};
 use crate::sqlite::{self, Census, Database, SchemaEntry, SchemaKind};
 
 /// Why a file cannot be read as a kine store.
@@ -94,7 +95,11 @@ impl Store {
         let rows = scan.rows;
         let values = Arc::new(Values { database, cells: scan.cells });
         let history = history(scan.keys, &rows, values.clone());
-        let contradictions = contradictions(&db.name, &history, &rows);
+        let mut contradictions = consistency::rows(&db.name, history.keys(), &rows);
+        // In a damaged file every lost row would be told once more by each index.
+        if damage.is_empty() {
+            contradictions.extend(consistency::indexes(&values.database, &schema, history.keys(), &rows));
+        }
         Ok(Self { schema, rows, history, values, damage, contradictions, census })
     }
 
@@ -174,30 +179,6 @@ fn has_rows(database: &Database, table: &SchemaEntry) -> bool {
     let Some(root) = table.root else { return false };
     let leaves = database.table_leaves(root, &mut Vec::new());
     leaves.iter().any(|leaf| !database.leaf_cells(leaf, &mut Vec::new()).is_empty())
-}
-
-/// Rows that no kine writes: an update without a create revision, or two rows of a key that supersede the same one, which
-/// the unique index forbids.
-fn contradictions(file: &FileName, history: &History, rows: &[Row]) -> Vec<Damage> {
-    let keys = history.keys();
-    let place = |row: &Row| Place::Key(String::from_utf8_lossy(keys.get(row.key)).into_owned());
-    let mut found = Vec::new();
-    let mut by_chain: Vec<&Row> = rows.iter().collect();
-    by_chain.sort_by_key(|row| (row.key, row.prev_revision, row.id));
-    for pair in by_chain.windows(2) {
-        let [a, b] = pair else { continue };
-        if a.key == b.key && a.prev_revision == b.prev_revision && keys.get(a.key) != COMPACT_KEY {
-            let what = format!("rows {} and {} both say that they supersede row {}", a.id, b.id, a.prev_revision);
-            found.push(Damage { file: file.clone(), place: place(a), id: "row-twice", what });
-        }
-    }
-    for row in rows.iter().filter(|row| !row.created && !row.deleted) {
-        if !(1..row.id).contains(&row.create_revision) {
-            let what = format!("row {} continues a life that began at {}", row.id, row.create_revision);
-            found.push(Damage { file: file.clone(), place: place(row), id: "row-numbers", what });
-        }
-    }
-    found
 }
 
 /// What a key's rows so far say of its present life.

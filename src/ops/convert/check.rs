@@ -97,7 +97,7 @@ fn etcd_rows(plan: &Plan<'_>, planned: &[etcd::NewRow], target: &etcd::Store) ->
 }
 
 /// The name that a key of the source has in the target.
-pub(super) fn target_name<'k>(source: Engine, target: Engine, name: &'k [u8]) -> &'k [u8] {
+pub(super) fn target_name(source: Engine, target: Engine, name: &[u8]) -> &[u8] {
     match (source, target) {
         (Engine::Etcd, Engine::Kine) if name == COMPACT_KEY => APISERVER_COMPACT_KEY,
         (Engine::Kine, Engine::Etcd) if name == APISERVER_COMPACT_KEY => COMPACT_KEY,

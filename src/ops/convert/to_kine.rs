@@ -1,5 +1,7 @@
 //! etcd to kine: the direction that k3s does not offer.
 
+use rayon::prelude::*;
+
 use super::Options;
 use super::chains::Numbering;
 use super::plan::{Bounds, LeftOut, Plan, PlanError, Reason, Rows, Translated};
@@ -90,14 +92,17 @@ pub(super) fn frame(
     Ok(rows)
 }
 
-/// The smallest revision without a row.
+/// The smallest revision without a row that no `prev_revision` names either: kine's compaction deletes what one names, were
+/// it the compact row itself.
 fn first_free(rows: &[NewRow]) -> i64 {
+    let mut taken: Vec<i64> = rows.iter().flat_map(|row| [row.id, row.prev_revision]).collect();
+    taken.par_sort_unstable();
     let mut free = 1;
-    for row in rows {
-        if row.id != free {
+    for id in taken {
+        if id > free {
             break;
         }
-        free += 1;
+        free = free.max(id + 1);
     }
     free
 }
