@@ -269,7 +269,7 @@ impl Layout {
 /// A leaf may take so many pages when that leaves less of them empty: rows of half a page and more, as Kubernetes has
 /// them, would otherwise leave a third of each page unused. bbolt itself has such leaves, because it never splits one of
 /// four rows or less (bbolt `node.go` `splitTwo`).
-const MOST_PAGES: usize = 4;
+const MOST_PAGES: usize = 8;
 /// A leaf that is as full as this, in thousandths, is not made longer to become fuller.
 const FULL_ENOUGH: usize = 940;
 

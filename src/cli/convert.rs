@@ -37,7 +37,7 @@ pub struct Args {
     #[arg(long, value_name = "HOW", default_value = "keep")]
     revisions: Revisions,
     /// Move the current revision up by this much
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
     bump: i64,
     /// Mark the file for this etcd; without it, it starts in 3.5, 3.6 and 3.7
     #[arg(long, value_name = "VERSION")]

@@ -16,10 +16,10 @@ pub struct Args {
     #[arg(long, requires = "json")]
     values: bool,
     /// From this revision on
-    #[arg(long, value_name = "REV", default_value_t = 0)]
+    #[arg(long, value_name = "REV", allow_negative_numbers = true, default_value_t = 0)]
     from: i64,
     /// Up to and with this revision
-    #[arg(long, value_name = "REV", default_value_t = i64::MAX)]
+    #[arg(long, value_name = "REV", allow_negative_numbers = true, default_value_t = i64::MAX)]
     to: i64,
 }
 
@@ -29,9 +29,10 @@ const BATCH: usize = 4096;
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
-    let source = args.source.open(ui)?;
+    let source = args.source.open_and_hash(ui)?;
     let history = source.store.history();
     let json = ui.json();
+    let mut outcome = Outcome::Done;
     for batch in history.changes_in(args.from..=args.to).chunks(BATCH) {
         let rendered: Vec<Result<String, _>> = batch
             .par_iter()
@@ -46,9 +47,12 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
         for line in rendered {
             match line {
                 Ok(line) => ui.line(line)?,
-                Err(damage) => ui.damage(&[damage]),
+                Err(damage) => {
+                    outcome = Outcome::Damaged;
+                    ui.damage(&[damage]);
+                }
             }
         }
     }
-    close(&source, Outcome::Done, ui)
+    close(&source, outcome, ui)
 }

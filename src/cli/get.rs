@@ -5,7 +5,6 @@ use super::moment::AtArg;
 use super::source::{SourceArgs, close};
 use super::ui::Ui;
 use crate::model::{Change, History, KeyState};
-use crate::ops::store::OpenStore;
 use crate::render::{self, KeyLine};
 
 /// Show one key, or write its value as it is stored
@@ -44,7 +43,7 @@ pub(super) fn named_key<'a>(key: Option<&'a str>, raw_key: Option<&'a str>) -> R
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
-    let source = args.source.open(ui)?;
+    let source = args.source.open_and_hash(ui)?;
     let history = source.store.history();
     let name = named_key(args.key.as_deref(), args.raw_key.as_deref())?;
     let revision = args.at.resolve(history, ui)?;
@@ -59,7 +58,10 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
             show(args, history, change, ui)?;
             close(&source, Outcome::Done, ui)
         }
-        KeyState::Absent(tombstone) => not_there(&source, name, revision, tombstone, ui),
+        KeyState::Absent(tombstone) => {
+            not_there(name, revision, tombstone, ui)?;
+            close(&source, Outcome::Found, ui)
+        }
         KeyState::Unknown => {
             let text = format!("{name}: unknown at revision {revision}: no row that old survives the compaction");
             say(ui, name, "unknown", revision, text)?;
@@ -89,13 +91,7 @@ fn show(args: &Args, history: &History, change: &Change, ui: &mut Ui) -> Result<
     Ok(())
 }
 
-fn not_there(
-    source: &OpenStore,
-    name: &str,
-    revision: i64,
-    tombstone: Option<&Change>,
-    ui: &mut Ui,
-) -> Result<Outcome, Failure> {
+fn not_there(name: &str, revision: i64, tombstone: Option<&Change>, ui: &mut Ui) -> Result<(), Failure> {
     let (state, text) = match tombstone {
         Some(tombstone) => (
             "deleted",
@@ -106,8 +102,7 @@ fn not_there(
         ),
         None => ("absent", format!("{name}: no such key at revision {revision}; `kinescope ls` lists what there is")),
     };
-    say(ui, name, state, revision, text)?;
-    close(source, Outcome::Found, ui)
+    say(ui, name, state, revision, text)
 }
 
 fn say(ui: &mut Ui, name: &str, state: &str, revision: i64, text: String) -> Result<(), Failure> {

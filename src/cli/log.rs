@@ -23,7 +23,7 @@ pub struct Args {
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
-    let source = args.source.open(ui)?;
+    let source = args.source.open_and_hash(ui)?;
     let history = source.store.history();
     let name = named_key(args.key.as_deref(), args.raw_key.as_deref())?;
     let key = history.keys().find(name.as_bytes());

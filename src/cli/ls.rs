@@ -30,7 +30,7 @@ const BATCH: usize = 4096;
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
-    let source = args.source.open(ui)?;
+    let source = args.source.open_and_hash(ui)?;
     let history = source.store.history();
     let revision = args.at.resolve(history, ui)?;
     let (lines, unknown) = select(history, &args.prefix, revision, args.all);
@@ -38,6 +38,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
         ui.line(render::key_header())?;
     }
     let json = ui.json();
+    let mut outcome = Outcome::Done;
     for batch in lines.chunks(BATCH) {
         let rendered: Vec<Result<String, _>> = batch
             .par_iter()
@@ -52,14 +53,17 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
         for line in rendered {
             match line {
                 Ok(line) => ui.line(line)?,
-                Err(damage) => ui.damage(&[damage]),
+                Err(damage) => {
+                    outcome = Outcome::Damaged;
+                    ui.damage(&[damage]);
+                }
             }
         }
     }
     if unknown > 0 {
         ui.note(format!("{unknown} keys have no row that old: whether they were there is unknown"));
     }
-    close(&source, Outcome::Done, ui)
+    close(&source, outcome, ui)
 }
 
 fn select<'a>(history: &'a History, prefix: &str, revision: i64, all: bool) -> (Vec<KeyLine<'a>>, u64) {

@@ -8,7 +8,7 @@ use crate::model::History;
 #[derive(Debug, clap::Args)]
 pub struct AtArg {
     /// Show the store as it was right after this revision
-    #[arg(long, value_name = "REV")]
+    #[arg(long, value_name = "REV", allow_negative_numbers = true)]
     pub at: Option<String>,
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::exit::{Failure, Outcome};
 use super::ui::Ui;
 use crate::ops::store::{self, OpenStore};
-use crate::source::Choice;
+use crate::source::{Choice, Damage};
 
 /// Which store.
 #[derive(Debug, clap::Args)]
@@ -81,10 +81,11 @@ impl SourceArgs {
 /// # Errors
 /// [`Failure::Source`] when an input changed.
 pub fn close(source: &OpenStore, outcome: Outcome, ui: &Ui) -> Result<Outcome, Failure> {
+    let trailer: Vec<Damage> = source.wrong_trailer().into_iter().collect();
     source.watch.check()?;
-    let (damage, contradictions) = (source.store.damage(), source.store.contradictions());
-    ui.damage(damage);
-    ui.damage(contradictions);
-    let sound = damage.is_empty() && contradictions.is_empty();
-    Ok(if sound { outcome } else { Outcome::Damaged })
+    let found = [source.store.damage(), source.store.contradictions(), &trailer];
+    for damage in found {
+        ui.damage(damage);
+    }
+    Ok(if found.iter().all(|damage| damage.is_empty()) { outcome } else { Outcome::Damaged })
 }

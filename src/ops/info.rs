@@ -193,15 +193,7 @@ fn etcd_info(source: &OpenStore, store: &crate::etcd::Store, quick: bool, damage
         Ok(kv) => info.hash_kv = Some((kv.hash, kv.compact_revision)),
         Err(fault) => damage.push(fault),
     }
-    if trailer == Trailer::Wrong {
-        damage.push(Damage {
-            file: store.bolt().file().clone(),
-            place: crate::source::Place::File,
-            id: "trailer",
-            what: "the last 32 bytes are not the SHA-256 of what stands before them: changed or damaged after it was taken"
-                .to_owned(),
-        });
-    }
+    damage.extend(source.wrong_trailer());
     info
 }
 

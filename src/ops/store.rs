@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use crate::etcd::hash::Trailer;
 use crate::model::History;
-use crate::source::{self, Choice, Damage, Files, SourceError, Watch};
+use crate::source::{self, Choice, Damage, Files, Place, SourceError, Watch};
 use crate::{etcd, kine};
 
 /// Why a store could not be opened.
@@ -95,6 +95,19 @@ impl OpenStore {
         let verdict = verdict.unwrap_or_else(|| store.trailer());
         *ahead = Ahead::Known(Some(verdict));
         Some(verdict)
+    }
+
+    /// The damage of a trailer that does not fit its file.
+    pub fn wrong_trailer(&self) -> Option<Damage> {
+        let Store::Etcd(store) = &self.store else { return None };
+        let what =
+            "the last 32 bytes are not the SHA-256 of what stands before them: changed or damaged after it was taken";
+        (self.trailer() == Some(Trailer::Wrong)).then(|| Damage {
+            file: store.bolt().file().clone(),
+            place: Place::File,
+            id: "trailer",
+            what: what.to_owned(),
+        })
     }
 }
 

@@ -90,11 +90,28 @@ pub fn open(path: &Path, choice: &Choice) -> Result<Opened, SourceError> {
             let bytes = tree.map(&file)?;
             unpacked(unpack(name, bytes)?, choice, watch)
         }
-        Format::Sqlite => open_layout(&tree, &sqlite(&tree, file), name, watch),
-        Format::Empty if tree.is_file(&format!("{file}-wal")) => open_layout(&tree, &sqlite(&tree, file), name, watch),
-        Format::Bolt => open_layout(&tree, &Layout::Bolt { db: file }, name, watch),
+        Format::Sqlite => open_single(&tree, sqlite(&tree, file), name, choice, watch),
+        Format::Empty if tree.is_file(&format!("{file}-wal")) => {
+            open_single(&tree, sqlite(&tree, file), name, choice, watch)
+        }
+        Format::Bolt => open_single(&tree, Layout::Bolt { db: file }, name, choice, watch),
         other => Err(not_a_store(name, other)),
     }
+}
+
+/// Opens a store that was named itself. What the user said about it must be true of it all the same.
+fn open_single(
+    tree: &Tree,
+    layout: Layout,
+    name: String,
+    choice: &Choice,
+    watch: Watch,
+) -> Result<Opened, SourceError> {
+    let only = Candidate { layout, preferred: None };
+    if !fits(choice, &only.layout) {
+        return Err(no_match(name, choice, &[only]));
+    }
+    open_layout(tree, &only.layout, name, watch)
 }
 
 /// A path's directory and file name, so that the files beside it can be found.
@@ -123,11 +140,14 @@ fn unpacked(content: Unpacked, choice: &Choice, watch: Watch) -> Result<Opened, 
         Unpacked::Tree(tree) => choose(&tree, choice, watch),
         Unpacked::File(name, bytes) => {
             let db = File { name: FileName::new(name.as_str()), bytes };
-            let files = match sniff(&db.bytes) {
-                Format::Sqlite => Files::Sqlite { db, wal: None },
-                Format::Bolt => Files::Bolt { db },
+            let (layout, files) = match sniff(&db.bytes) {
+                Format::Sqlite => (Layout::Sqlite { db: name.clone(), wal: None }, Files::Sqlite { db, wal: None }),
+                Format::Bolt => (Layout::Bolt { db: name.clone() }, Files::Bolt { db }),
                 other => return Err(not_a_store(name, other)),
             };
+            if !fits(choice, &layout) {
+                return Err(no_match(name, choice, &[Candidate { layout, preferred: None }]));
+            }
             Ok(Opened { name, files, notes: Vec::new(), watch })
         }
     }
@@ -154,25 +174,9 @@ fn choose(tree: &Tree, choice: &Choice, watch: Watch) -> Result<Opened, SourceEr
     if all.is_empty() {
         return Err(SourceError::NoStore(tree.shown("")));
     }
-    let fits = |candidate: &&Candidate| {
-        let path = candidate.layout.path();
-        let store_fits = choice.store.as_deref().is_none_or(|store| store == candidate.layout.store());
-        let member_fits = choice.member.as_deref().is_none_or(|member| {
-            let member = member.trim_matches('/');
-            path == member || path.ends_with(&format!("/{member}"))
-        });
-        store_fits && member_fits
-    };
-    let fitting: Vec<&Candidate> = all.iter().filter(fits).collect();
+    let fitting: Vec<&Candidate> = all.iter().filter(|candidate| fits(choice, &candidate.layout)).collect();
     let chosen = match fitting.as_slice() {
-        [] => {
-            let wanted = [("--store", &choice.store), ("--member", &choice.member)];
-            let wanted: Vec<String> = wanted
-                .iter()
-                .filter_map(|(flag, value)| value.as_ref().map(|value| format!("{flag} {value}")))
-                .collect();
-            return Err(SourceError::NoMatch { name: tree.shown(""), wanted: wanted.join(" "), list: listing(&all) });
-        }
+        [] => return Err(no_match(tree.shown(""), choice, &all)),
         [only] => only,
         several => match several.iter().find(|candidate| candidate.preferred.is_some()) {
             Some(preferred) => preferred,
@@ -188,6 +192,24 @@ fn choose(tree: &Tree, choice: &Choice, watch: Watch) -> Result<Opened, SourceEr
         opened.notes.push(note);
     }
     Ok(opened)
+}
+
+/// Whether a store is the one that the user's words ask for.
+fn fits(choice: &Choice, layout: &Layout) -> bool {
+    let path = layout.path();
+    let store_fits = choice.store.as_deref().is_none_or(|store| store == layout.store());
+    let member_fits = choice.member.as_deref().is_none_or(|member| {
+        let member = member.trim_matches('/');
+        path == member || path.ends_with(&format!("/{member}"))
+    });
+    store_fits && member_fits
+}
+
+fn no_match(name: String, choice: &Choice, all: &[Candidate]) -> SourceError {
+    let wanted = [("--store", &choice.store), ("--member", &choice.member)];
+    let wanted: Vec<String> =
+        wanted.iter().filter_map(|(flag, value)| value.as_ref().map(|value| format!("{flag} {value}"))).collect();
+    SourceError::NoMatch { name, wanted: wanted.join(" "), list: listing(all) }
 }
 
 fn listing(candidates: &[Candidate]) -> String {

@@ -66,10 +66,13 @@ pub fn sniff(head: &[u8]) -> Format {
         Format::Gzip
     } else if starts(&[0x28, 0xb5, 0x2f, 0xfd]) {
         Format::Zstd
-    } else if is_bolt(head) {
+    } else if is_bolt_meta(head, 0) {
         Format::Bolt
     } else if head.get(257..262) == Some(b"ustar") {
+        // Before the second meta is looked for: a member that is a bbolt file has its own first meta there.
         Format::Tar
+    } else if (0..7).any(|shift| is_bolt_meta(head, 1024 << shift)) {
+        Format::Bolt
     } else if head.iter().take(512).all(|&byte| byte == 0) {
         Format::Zeros
     } else {
@@ -78,12 +81,9 @@ pub fn sniff(head: &[u8]) -> Format {
 }
 
 /// A meta page may start at 0, or, where the first one is lost, at any page size from 1 KiB (bbolt db.go getPageSize).
-fn is_bolt(head: &[u8]) -> bool {
-    let at = |start: usize| {
-        let magic = head.get(start + 16..start + 20).and_then(|bytes| bytes.try_into().ok());
-        magic.is_some_and(|magic| u32::from_le_bytes(magic) == BOLT_MAGIC || u32::from_be_bytes(magic) == BOLT_MAGIC)
-    };
-    at(0) || (0..7).any(|shift| at(1024 << shift))
+fn is_bolt_meta(head: &[u8], start: usize) -> bool {
+    let magic = head.get(start + 16..start + 20).and_then(|bytes| bytes.try_into().ok());
+    magic.is_some_and(|magic| u32::from_le_bytes(magic) == BOLT_MAGIC || u32::from_be_bytes(magic) == BOLT_MAGIC)
 }
 
 #[cfg(test)]
@@ -100,5 +100,9 @@ mod tests {
         let mut second_meta_of_16k_pages = vec![0u8; 16384 + 64];
         second_meta_of_16k_pages[16384 + 16..16384 + 20].copy_from_slice(&BOLT_MAGIC.to_be_bytes());
         assert_eq!(sniff(&second_meta_of_16k_pages), Format::Bolt);
+        let mut tar_of_a_directory_and_a_bbolt_file = vec![0u8; 4096];
+        tar_of_a_directory_and_a_bbolt_file[257..262].copy_from_slice(b"ustar");
+        tar_of_a_directory_and_a_bbolt_file[1024 + 16..1024 + 20].copy_from_slice(&BOLT_MAGIC.to_le_bytes());
+        assert_eq!(sniff(&tar_of_a_directory_and_a_bbolt_file), Format::Tar);
     }
 }

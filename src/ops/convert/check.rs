@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::Options;
-use super::plan::{Plan, Rows};
+use super::plan::{Plan, Reason, Rows};
 use super::report::Prefix;
 use crate::kine::schema::{APISERVER_COMPACT_KEY, COMPACT_KEY};
 use crate::model::{Change, Content, Engine, History, KeyId, Op, ValueRef};
@@ -107,8 +107,10 @@ pub(super) fn target_name(source: Engine, target: Engine, name: &[u8]) -> &[u8] 
 
 /// Every change of the source is in the target, or is named as left out, or was not wanted.
 fn against_source(source: &History, plan: &Plan<'_>, options: &Options, target: &History) -> Result<(), Mismatch> {
+    // A value that only an old_value held is no change of the source.
+    let changes = plan.left_out.iter().filter(|left_out| left_out.reason != Reason::OldValueOnly);
     let left_out: HashSet<(KeyId, i64)> =
-        plan.left_out.iter().filter_map(|left_out| Some((left_out.key, left_out.revision?))).collect();
+        changes.filter_map(|left_out| Some((left_out.key, left_out.revision?))).collect();
     let upto = options.at.unwrap_or(i64::MAX);
     // Names without changes are those of kine's own rows.
     let keys: Vec<KeyId> = source.keys().ids().filter(|&key| !source.positions_of(key).is_empty()).collect();
@@ -120,9 +122,11 @@ fn against_source(source: &History, plan: &Plan<'_>, options: &Options, target: 
         let mut found = found.into_iter().flat_map(|found| target.changes_of(found)).peekable();
         for change in wanted() {
             let is_live = change.is_put() && newest.is_some_and(|newest| newest.revision == change.revision);
-            let here = found.next_if(|found| agrees(change, found, options));
-            let excused = left_out.contains(&(key, change.revision.main)) || !options.history && !is_live;
-            if here.is_none() && !excused {
+            if left_out.contains(&(key, change.revision.main)) || !options.history && !is_live {
+                // Were it there nevertheless, it would be left over at the end.
+                continue;
+            }
+            if found.next_if(|found| agrees(change, found, options)).is_none() {
                 let name = name.escape_ascii();
                 return mismatch(format!(
                     "{name} at revision {} is neither there nor named as left out",
