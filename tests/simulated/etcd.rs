@@ -104,7 +104,7 @@ impl std::fmt::Debug for Row {
 }
 
 /// A key, with its value and lease for a put and nothing for a delete.
-type Write = (Vec<u8>, Option<(Vec<u8>, i64)>);
+type Wanted = (Vec<u8>, Option<(Vec<u8>, i64)>);
 
 #[derive(Clone, Copy)]
 struct Alive {
@@ -222,7 +222,7 @@ impl Etcd {
     }
 
     /// One transaction; deletes of keys that are not there are no changes, and without changes there is no revision.
-    fn transaction(&mut self, changes: &[Write]) {
+    fn transaction(&mut self, changes: &[Wanted]) {
         let main = self.current + 1;
         let mut sub = 0;
         for (key, change) in changes {
