@@ -249,7 +249,8 @@ impl Ttls {
     pub fn of(etcd: &Etcd, every: usize) -> Self {
         let list = etcd.json(&["lease", "list"], b"").unwrap();
         let ids = list["leases"].as_array().into_iter().flatten().map(|lease| lease["id"].as_i64().unwrap());
-        let ttl = |at: usize, id| if at % every == 0 { etcd.lease(id).unwrap().granted_ttl.max(0) } else { UNASKED };
+        let ttl =
+            |at: usize, id| if at.is_multiple_of(every) { etcd.lease(id).unwrap().granted_ttl.max(0) } else { UNASKED };
         Self(ids.enumerate().map(|(at, id)| (id, ttl(at, id))).collect())
     }
 }
