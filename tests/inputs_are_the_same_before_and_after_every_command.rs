@@ -34,7 +34,7 @@ fn facts(root: &Path) -> BTreeMap<PathBuf, Facts> {
 
 /// Every command that reads, with the exit code it has on a sound store.
 fn commands(out: &Path) -> Vec<(Vec<String>, i32)> {
-    let convert = |to: &str| (vec!["convert", "PATH", out.join(to).to_str().unwrap(), "--to", to].join("\n"), 0);
+    let convert = |to: &str| (["convert", "PATH", out.join(to).to_str().unwrap(), "--to", to].join("\n"), 0);
     let check = (format!("convert\nPATH\n{}\n--to\nkine\n--check", out.join("none").display()), 0);
     let reading = [
         ("info\nPATH", 0),

@@ -129,7 +129,8 @@ fn split(path: &Path) -> Result<(std::path::PathBuf, String), SourceError> {
 fn open_stdin(choice: &Choice) -> Result<Opened, SourceError> {
     let name = "standard input".to_owned();
     let bytes = spool(io::stdin().lock(), &mut UNPACK_LIMIT.clone()).map_err(|error| match error {
-        SpoolError::Io(source) => SourceError::Io { path: name.clone().into(), source },
+        SpoolError::Io(source) => SourceError::no_room(&name, &source)
+            .unwrap_or_else(|| SourceError::Io { path: name.clone().into(), source }),
         SpoolError::TooLarge => SourceError::TooLarge { name: name.clone(), limit: UNPACK_LIMIT },
     })?;
     unpacked(unpack(name, bytes)?, choice, Watch::default())
