@@ -217,7 +217,7 @@ fn served(version: KineVersion) {
         let temporary = tempfile::tempdir().unwrap();
         let file = temporary.path().join("state.db");
         let report = converted(&source.path, &file, &to_kine());
-        let expected = Expected::new(proof::etcd_tells(&etcd, &source.path), report);
+        let expected = Expected::new(proof::etcd_tells(&etcd, &source.ask), report);
         let name = format!("{} in kine {version:?}", source.name);
         assert!(expected.live.len() > 50 && expected.told.events.len() > 100, "{name}");
         nothing_else_is_left_out(&name, &expected);

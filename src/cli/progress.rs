@@ -24,6 +24,8 @@ impl Progress {
         for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
             signal_hook::flag::register(signal, Arc::clone(&stop))?;
         }
+        // A limit on the length of files is a full disk like any other: the write fails, and the process goes on.
+        signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
         let bar = if ui.shows_progress() { ProgressBar::new(0) } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template("{msg:9} {wide_bar} {human_pos}/{human_len} rows {eta}") {
             bar.set_style(style);

@@ -1,5 +1,6 @@
 //! Standard output and standard error.
 
+use std::borrow::Cow;
 use std::io::{self, BufWriter, Stdout, Write};
 
 use super::ColorWhen;
@@ -9,6 +10,7 @@ use crate::source::Damage;
 /// Where a command prints: answers on standard output, everything else on standard error.
 pub struct Ui {
     out: BufWriter<Stdout>,
+    text: String,
     json: bool,
     quiet: bool,
     colour: bool,
@@ -24,7 +26,7 @@ impl Ui {
                 io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             }
         };
-        Self { out: BufWriter::with_capacity(1 << 16, io::stdout()), json, quiet, colour }
+        Self { out: BufWriter::with_capacity(1 << 16, io::stdout()), text: String::new(), json, quiet, colour }
     }
 
     /// Whether answers are JSON.
@@ -38,12 +40,18 @@ impl Ui {
         !self.quiet && io::stderr().is_terminal()
     }
 
-    /// Prints a line of the answer.
+    /// Prints a line of the answer. Whatever stands in a file, no control code reaches the terminal; JSON stays the same
+    /// JSON.
     ///
     /// # Errors
     /// What the operating system says.
     pub fn line(&mut self, line: impl std::fmt::Display) -> io::Result<()> {
-        writeln!(self.out, "{line}")
+        use std::fmt::Write as _;
+        self.text.clear();
+        let _ = write!(self.text, "{line}");
+        let harmless = harmless(&self.text, self.json);
+        self.out.write_all(harmless.as_bytes())?;
+        self.out.write_all(b"\n")
     }
 
     /// Prints bytes as they are.
@@ -75,7 +83,7 @@ impl Ui {
     fn say(&self, label: &str, colour: anstyle::AnsiColor, text: &str) {
         let style = if self.colour { colour.on_default().bold() } else { anstyle::Style::new() };
         // Nobody can be told when standard error is closed.
-        let _ = writeln!(io::stderr(), "{style}{label}:{style:#} {text}");
+        let _ = writeln!(io::stderr(), "{style}{label}:{style:#} {}", harmless(text, false));
     }
 
     /// Flushes the answer, says what failed, and gives the exit code.
@@ -94,5 +102,40 @@ impl Ui {
                 CANNOT
             }
         }
+    }
+}
+
+/// A text without the control characters that names, keys and values may have, except for line ends and tabs: C0, DEL and
+/// C1, which some terminals obey too. Inside JSON they can only stand in strings, and are escaped as there.
+fn harmless(text: &str, json: bool) -> Cow<'_, str> {
+    let is_harmful = |c: char| c.is_control() && c != '\n' && c != '\t';
+    // Every control character begins with one of these bytes in UTF-8.
+    let may_be = |byte: u8| byte < 0x20 && byte != b'\n' && byte != b'\t' || byte == 0x7f || byte == 0xc2;
+    if !text.bytes().any(may_be) || !text.contains(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            c if !is_harmful(c) => out.push(c),
+            c if json => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.extend(c.escape_debug()),
+        }
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped_and_nothing_else() {
+        assert_eq!(harmless("a\tb\nc ü \u{a0} \\", false), "a\tb\nc ü \u{a0} \\");
+        assert_eq!(harmless("a\x1b[2J\x7f\u{9b}1m", false), "a\\u{1b}[2J\\u{7f}\\u{9b}1m");
+        let json = serde_json::to_string("a\x1b\x7f\u{9b}").unwrap();
+        let escaped = harmless(&json, true);
+        assert!(!escaped.contains(char::is_control));
+        assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), "a\x1b\x7f\u{9b}");
     }
 }

@@ -109,10 +109,11 @@ fn superseded_twice(rows: &[Row], compact: Option<KeyId>) -> Vec<(&Row, &Row, i6
 /// row has its entry.
 pub(super) fn indexes(database: &Database, schema: &[SchemaEntry], keys: &Keys, rows: &[Row]) -> Vec<Damage> {
     let indexes = schema.iter().filter(|entry| entry.kind == SchemaKind::Index && entry.table == "kine");
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     indexes
         .filter_map(|entry| Some((entry, Columns::of(entry.sql.as_deref()?)?, entry.root?)))
         .flat_map(|(entry, columns, root)| {
-            let index = Index { database, entry, columns, keys, rows };
+            let index = Index { database, entry, columns, keys, rows, ids: &ids };
             index.check(root)
         })
         .collect()
@@ -160,6 +161,17 @@ struct Index<'a> {
     columns: Columns,
     keys: &'a Keys,
     rows: &'a [Row],
+    /// The ids of the rows, close together: entries come in any order, and each looks for its row.
+    ids: &'a [i64],
+}
+
+/// The position of `id` in ascending ids. Rows without a gap between them stand at their distance from the first.
+fn position_of(ids: &[i64], id: i64) -> Option<usize> {
+    let distance = usize::try_from(id.checked_sub(*ids.first()?)?).ok()?;
+    if ids.get(distance) == Some(&id) {
+        return Some(distance);
+    }
+    ids.get(..distance.min(ids.len()))?.binary_search(&id).ok()
 }
 
 impl Index<'_> {
@@ -221,7 +233,7 @@ impl Index<'_> {
             self.database.value(&cell.payload, field).map_err(Fault::Unreadable)
         };
         let id = value(self.columns.places.len())?.as_int();
-        let position = id.and_then(|id| self.rows.binary_search_by_key(&id, |row| row.id).ok());
+        let position = id.and_then(|id| position_of(self.ids, id));
         let Some((row, seen)) = position.and_then(|at| Some((self.rows.get(at)?, seen.get(at)?))) else {
             return Err(Fault::Differs(format!("an entry names row {}, which is not there", id.unwrap_or(0))));
         };
@@ -278,6 +290,16 @@ enum Fault {
 mod tests {
     use super::*;
     use crate::kine::schema::INDEXES;
+
+    #[test]
+    fn ids_are_found_where_they_are() {
+        let ids = [3, 4, 5, 9, 11];
+        for (position, &id) in ids.iter().enumerate() {
+            assert_eq!(position_of(&ids, id), Some(position));
+        }
+        assert_eq!([2, 6, 10, 12, i64::MIN].map(|id| position_of(&ids, id)), [None; 5]);
+        assert_eq!(position_of(&[], 1), None);
+    }
 
     #[test]
     fn the_columns_of_kine_s_indexes_are_known() {

@@ -1,5 +1,6 @@
 //! What kinescope does: takes stores, returns data and progress, prints nothing.
 
+mod behind;
 pub mod convert;
 pub mod info;
 pub mod output;

@@ -4,6 +4,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
@@ -17,7 +18,7 @@ pub enum OutputError {
     #[error("{}: exists already; move it away, or overwrite it with --force", .0.display())]
     Exists(PathBuf),
     /// The target is the evidence.
-    #[error("{}: is, leads to or lies inside an input, which is never written to, not with --force either; choose another name", .0.display())]
+    #[error("{}: is, leads to, holds, belongs to or lies inside an input, which is never written to, not with --force either; choose another name", .0.display())]
     IsInput(PathBuf),
     /// A file that SQLite would apply to the target.
     #[error(
@@ -33,6 +34,9 @@ pub enum OutputError {
         /// `a directory` or `a file`.
         what: &'static str,
     },
+    /// A directory that is replaced is removed with all that is in it.
+    #[error("{}: is a directory, and not one of etcd, so that --force does not replace it; choose another name", .0.display())]
+    NotEtcd(PathBuf),
     /// There is no directory to write in.
     #[error("{}: no such directory; make it first", .0.display())]
     NoDirectory(PathBuf),
@@ -114,6 +118,9 @@ impl Destination {
                 (Kind::Directory, false) => {
                     return Err(OutputError::OtherKind { path: path.to_owned(), what: "a file" });
                 }
+                (Kind::Directory, true) if !may_be_replaced(path) => {
+                    return Err(OutputError::NotEtcd(path.to_owned()));
+                }
                 _ => {}
             }
         }
@@ -157,8 +164,11 @@ impl Destination {
     /// # Errors
     /// What the operating system says.
     pub fn temporary_directory(&self) -> Result<TempDir, OutputError> {
-        let made =
-            tempfile::Builder::new().prefix(&format!(".{}.", self.name)).suffix(".tmp").tempdir_in(&self.directory);
+        let made = tempfile::Builder::new()
+            .prefix(&format!(".{}.", self.name))
+            .suffix(".tmp")
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in(&self.directory);
         made.map_err(|error| self.failed(error))
     }
 
@@ -192,6 +202,12 @@ impl Destination {
         }
         sync_directory(&self.directory).map_err(|error| self.failed(error))
     }
+}
+
+/// Whether a directory is empty or has the data of an etcd in it.
+fn may_be_replaced(directory: &Path) -> bool {
+    let is_empty = fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none());
+    is_empty || directory.join("member").is_dir()
 }
 
 /// Makes a directory's names durable.

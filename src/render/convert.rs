@@ -60,7 +60,7 @@ pub fn convert_text(report: &Report, owner: Option<&str>) -> Vec<String> {
     }
     let owner = owner.map_or_else(String::new, |owner| format!(", owner {owner}"));
     add("size", format!("{}, mode 0600{owner}", text::bytes(report.bytes)));
-    add("read back", "every row, key and value of the target equals the plan and the source".to_owned());
+    add("read back", "all rows, keys and values are as they should be".to_owned());
     let head = match &report.target {
         Some(target) => format!("{} -> {target} ({})", report.source, report.to.name()),
         None => format!("{}: can be converted to {}; nothing was written (--check)", report.source, report.to.name()),
@@ -89,25 +89,26 @@ fn left_out_text(report: &Report, lines: &mut Vec<String>) {
         by_reason.entry(left.reason.text()).or_default().push(format!("{} at {at}", text::key(key)));
     }
     for (reason, changes) in by_reason {
-        lines.push(format!("left out: {} changes ({reason}):", text::count(changes.len() as u64)));
+        lines.push(format!("{} left out: {reason}:", text::count_of(changes.len(), "change")));
         some_of(&changes, lines);
     }
 }
 
 fn translated_text(report: &Report, lines: &mut Vec<String>) {
-    if report.translated.is_empty() {
-        return;
+    let mut by_what: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (key, made) in &report.translated {
+        // Leases differ in their ids, which --json lists.
+        let what = made.what.split(" as lease ").next().unwrap_or_default();
+        by_what.entry(what).or_default().push(format!("{} at {}", text::key(key), made.revision));
     }
-    let number = text::count(report.translated.len() as u64);
-    lines.push(format!("kept in another form: {number} changes:"));
-    let shown = |(key, made): &(Vec<u8>, crate::ops::convert::Translated)| {
-        format!("{} at {}: {}", text::key(key), made.revision, made.what)
-    };
-    some_of(&report.translated.iter().map(shown).collect::<Vec<_>>(), lines);
+    for (what, changes) in by_what {
+        lines.push(format!("{}: {what}:", text::count_of(changes.len(), "change")));
+        some_of(&changes, lines);
+    }
 }
 
 /// Lines beyond which the rest is only counted.
-const MOST_SHOWN: usize = 5;
+const MOST_SHOWN: usize = 3;
 
 fn some_of(all: &[String], lines: &mut Vec<String>) {
     lines.extend(all.iter().take(MOST_SHOWN).map(|line| format!("    {line}")));
@@ -119,44 +120,50 @@ fn some_of(all: &[String], lines: &mut Vec<String>) {
 /// How to put the result in place, and how to go back. Which store k3s starts on is decided by `db/etcd/member/wal`
 /// alone, unless flags name another (k3s pkg/cluster/managed.go, assignManagedDriver).
 fn steps(to: Target, target: &str) -> Vec<String> {
-    let db = "/var/lib/rancher/k3s/server/db";
-    let lines: Vec<String> = match to {
-        Target::Kine => vec![
-            "To put it in place on a single k3s server, as root:".into(),
-            "  systemctl stop k3s".into(),
-            format!("  mkdir {db}/before && mv {db}/etcd {db}/state.db* {db}/before/    # what is there of them"),
-            "  # remove cluster-init, server: and datastore-endpoint from /etc/rancher/k3s/config.yaml and the unit"
-                .into(),
-            format!(
-                "  install -m 0600 -o root -g root {target} {db}/state.db    # alone: no state.db-wal, no state.db-shm"
-            ),
-            "  systemctl start k3s    # with the same token and the same --secrets-encryption as before".into(),
-            "To go back:".into(),
-            "  systemctl stop k3s".into(),
-            format!("  rm -f {db}/state.db* && mv {db}/before/* {db}/    # and put the flags back"),
-            "  systemctl start k3s".into(),
-        ],
-        Target::EtcdSnapshot => vec![
-            "To put it in place on k3s, as root:".into(),
-            "  systemctl stop k3s".into(),
-            format!("  mkdir {db}/before && mv {db}/etcd {db}/state.db* {db}/before/    # what is there of them"),
-            format!(
-                "  k3s server --cluster-init --cluster-reset --cluster-reset-restore-path={target}    # with the same token"
-            ),
-            "  systemctl start k3s    # with cluster-init in its configuration".into(),
-            "Or with plain etcd:".into(),
-            format!("  etcdutl snapshot restore {target} --data-dir NEW"),
-            "To go back:".into(),
-            "  systemctl stop k3s".into(),
-            format!("  rm -rf {db}/etcd && mv {db}/before/* {db}/    # and put the flags back"),
-            "  systemctl start k3s".into(),
-        ],
-        Target::EtcdDir => vec![
-            "To start etcd on it:".into(),
-            format!("  etcd --data-dir {target}    # with the --name and peer URL it was made for"),
-            "k3s should be given a snapshot instead (--to etcd-snapshot) with --cluster-reset-restore-path.".into(),
-            format!("To go back: stop etcd and remove {target}; the source is as it was."),
-        ],
+    // The steps are for another directory than this one.
+    let target = std::path::absolute(target).map_or_else(|_| target.to_owned(), |path| path.display().to_string());
+    let cd = "  cd /var/lib/rancher/k3s/server/db";
+    let aside = "  mkdir before && mv etcd state.db* before/    # whatever there is of them";
+    let lines = match to {
+        Target::Kine => format!(
+            "To put it in place on a single k3s server, as root:
+  systemctl stop k3s
+{cd}
+{aside}
+  # take cluster-init, server and datastore-endpoint out of k3s's configuration
+  install -m 0600 -o root -g root {target} state.db
+  # with the same token and the same --secrets-encryption as before:
+  systemctl start k3s
+To go back:
+  systemctl stop k3s
+{cd}
+  rm -f state.db* && mv before/* .    # and put the configuration back
+  systemctl start k3s"
+        ),
+        Target::EtcdSnapshot => format!(
+            "To put it in place on k3s, as root:
+  systemctl stop k3s
+{cd}
+{aside}
+  # with the same token as before:
+  k3s server --cluster-init --cluster-reset --cluster-reset-restore-path={target}
+  # put cluster-init into k3s's configuration
+  systemctl start k3s
+Or with plain etcd:
+  etcdutl snapshot restore {target} --data-dir NEW
+To go back:
+  systemctl stop k3s
+{cd}
+  rm -rf etcd && mv before/* .    # and put the configuration back
+  systemctl start k3s"
+        ),
+        Target::EtcdDir => format!(
+            "To start etcd on it, with the name and peer URL it was made for:
+  etcd --data-dir {target}
+k3s should be given a snapshot instead (--to etcd-snapshot), with
+--cluster-reset-restore-path.
+To go back: stop etcd and remove {target}; the source is as it was."
+        ),
     };
-    lines
+    lines.lines().map(str::to_owned).collect()
 }

@@ -14,6 +14,7 @@ pub fn info_json(info: &Info) -> Value {
     let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
     put("version", json!(JSON_VERSION));
     put("engine", json!(info.engine.name()));
+    put("format", json!(format_name(info.engine)));
     put("page_size", json!(info.page_size));
     put("current_revision", json!(info.current_revision));
     put("compact_revision", json!(info.compact_revision));
@@ -122,9 +123,25 @@ pub fn info_text(name: &str, info: &Info) -> Vec<String> {
     lines.0
 }
 
+/// The file format and its version: others are refused when a file is opened.
+const fn format_name(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Kine => "SQLite 3",
+        Engine::Etcd => "bbolt 2",
+    }
+}
+
 fn bytes_text(info: &Info, lines: &mut Lines) {
     let bytes = &info.bytes;
-    lines.add("file", format!("{}, pages of {} bytes", text::bytes(bytes.file), text::count(info.page_size.into())));
+    lines.add(
+        "file",
+        format!(
+            "{}, {}, pages of {} bytes",
+            text::bytes(bytes.file),
+            format_name(info.engine),
+            text::count(info.page_size.into())
+        ),
+    );
     let share = |part: u64| match bytes.file {
         0 => String::new(),
         file => format!(" ({:.0} %)", part as f64 * 100.0 / file as f64),

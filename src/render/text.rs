@@ -22,6 +22,12 @@ pub fn count(number: u64) -> String {
     out
 }
 
+/// So many of something: `1 lease`, `1,290 leases`.
+pub fn count_of(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", count(number as u64))
+}
+
 /// A number of bytes: `2.4 MiB`.
 pub fn bytes(number: u64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB"];
@@ -44,6 +50,7 @@ mod tests {
     #[test]
     fn numbers_are_easy_to_read_and_keys_are_safe_to_print() {
         assert_eq!([count(7), count(1_290_272)], ["7", "1,290,272"]);
+        assert_eq!([count_of(1, "lease"), count_of(2000, "lease")], ["1 lease", "2,000 leases"]);
         assert_eq!([bytes(1023), bytes(2_516_582)], ["1023 B", "2.4 MiB"]);
         assert_eq!(key(b"/a\x1b[31m"), "/a\\u{1b}[31m");
         assert_eq!(key(b"/\xff"), "/\\xff");

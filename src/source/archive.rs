@@ -38,7 +38,11 @@ fn unpack_within(name: String, bytes: Bytes, depth: u32, budget: &mut u64) -> Re
     }
     let deeper = depth.checked_sub(1).ok_or_else(|| SourceError::TooDeep(name.clone()))?;
     let failed = |error: SpoolError| match error {
-        SpoolError::Io(source) => SourceError::Unpack { name: name.clone(), format, source },
+        SpoolError::Io(source) => SourceError::no_room(&name, &source).unwrap_or_else(|| SourceError::Unpack {
+            name: name.clone(),
+            format,
+            source,
+        }),
         SpoolError::TooLarge => SourceError::TooLarge { name: name.clone(), limit: UNPACK_LIMIT },
     };
     match format {
@@ -74,7 +78,7 @@ fn tree(name: String, found: Vec<(String, Bytes)>, depth: u32, budget: &mut u64)
                 members.extend(inner.into_iter().map(|(below, bytes)| (format!("{path}/{below}"), bytes)));
             }
             Ok(Unpacked::Tree(Tree::Disk(_))) => {}
-            Err(error @ SourceError::TooLarge { .. }) => return Err(error),
+            Err(error @ (SourceError::TooLarge { .. } | SourceError::NoRoom { .. })) => return Err(error),
             // A broken archive beside the store is no reason to refuse the store.
             Err(_) => {}
         }

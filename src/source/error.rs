@@ -69,6 +69,17 @@ pub enum SourceError {
         /// What the unpacker said.
         source: std::io::Error,
     },
+    /// The disk is too full for what an archive or standard input holds.
+    #[error(
+        "{name}: no room to unpack it in {}, where temporary files are kept; free some, or set TMPDIR to a larger place",
+        directory.display()
+    )]
+    NoRoom {
+        /// The archive.
+        name: String,
+        /// Where temporary files are kept.
+        directory: PathBuf,
+    },
     /// Archives in archives in archives.
     #[error("{0}: archives are nested too deep; unpack it first")]
     TooDeep(String),
@@ -91,6 +102,13 @@ pub enum SourceError {
 }
 
 impl SourceError {
+    /// What a failed unpacking means, if it is the disk that failed and not the archive.
+    pub(super) fn no_room(name: &str, source: &std::io::Error) -> Option<Self> {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+            .then(|| Self::NoRoom { name: name.to_owned(), directory: std::env::temp_dir() })
+    }
+
     /// Wraps what the operating system said about a path; a missing file gets its own message.
     pub fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         let path = path.into();

@@ -38,6 +38,14 @@ fn look(path: &Path) -> Option<(FileId, u64, (i64, i64))> {
     Some((FileId::from(&metadata), metadata.len(), (metadata.mtime(), metadata.mtime_nsec())))
 }
 
+fn identity(path: &Path) -> Option<FileId> {
+    fs::metadata(path).ok().map(|metadata| FileId::from(&metadata))
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 impl Watch {
     /// Remembers a file as it is now, or that it is not there.
     pub fn add(&mut self, path: &Path) {
@@ -68,27 +76,39 @@ impl Watch {
         Ok(())
     }
 
-    /// Whether `path` is one of the inputs (by device and inode, so through links too) or lies inside one.
+    /// Whether `path` is one of the inputs (by device and inode, so through links too), lies inside one, holds one, or is
+    /// a name that would make a part of one.
     pub fn is_input(&self, path: &Path) -> bool {
-        let id = fs::metadata(path).ok().map(|metadata| FileId::from(&metadata));
+        let id = identity(path);
         let same = |entry: &Entry| matches!((entry.seen, id), (Some((seen, ..)), Some(id)) if seen == id);
-        if self.entries.iter().any(same) {
-            return true;
-        }
-        let roots: Vec<FileId> = self
-            .roots
-            .iter()
-            .filter_map(|root| fs::metadata(root).ok())
-            .map(|metadata| FileId::from(&metadata))
-            .collect();
-        let parent = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
+        self.entries.iter().any(same) || self.is_inside(path) || self.is_around(id) || self.is_beside(path)
+    }
+
+    fn is_inside(&self, path: &Path) -> bool {
+        let roots: Vec<FileId> = self.roots.iter().filter_map(|root| identity(root)).collect();
+        let real = fs::canonicalize(path).or_else(|_| fs::canonicalize(directory_of(path))).unwrap_or_default();
+        real.ancestors().filter_map(identity).any(|ancestor| roots.contains(&ancestor))
+    }
+
+    /// An output that replaces a directory removes what is in it.
+    fn is_around(&self, target: Option<FileId>) -> bool {
+        let inputs = self.paths().chain(self.roots.iter().map(PathBuf::as_path));
+        let real = inputs.filter_map(|input| fs::canonicalize(input).ok());
+        target.is_some() && real.into_iter().any(|input| input.ancestors().any(|around| identity(around) == target))
+    }
+
+    /// SQLite reads these files with a database, and so do we (see [`super::locate::sqlite`]).
+    fn is_beside(&self, path: &Path) -> bool {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let Some(db) = ["-wal", "-shm", "-journal"].iter().find_map(|suffix| name.strip_suffix(suffix)) else {
+            return false;
         };
-        let real = fs::canonicalize(path).or_else(|_| fs::canonicalize(parent)).unwrap_or_default();
-        real.ancestors()
-            .filter_map(|ancestor| fs::metadata(ancestor).ok())
-            .any(|metadata| roots.contains(&FileId::from(&metadata)))
+        let here = identity(directory_of(path));
+        self.paths().any(|input| {
+            let input_name = input.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let belongs = input_name.strip_suffix(".migrated").unwrap_or(input_name) == db || input_name == db;
+            belongs && here.is_some() && identity(directory_of(input)) == here
+        })
     }
 
     /// The files that were there.

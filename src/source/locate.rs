@@ -76,11 +76,13 @@ fn search(tree: &Tree, dir: &str, depth: u32, found: &mut Vec<Candidate>) -> Res
         found.push(Candidate::plain(Layout::EtcdDir { member }));
         return Ok(());
     }
-    if let Some(stores) = k3s_db_dir(tree, dir) {
-        found.extend(stores);
-        return Ok(());
-    }
-    let (files, dirs) = tree.list(dir)?;
+    let k3s = k3s_db_dir(tree, dir).unwrap_or_default();
+    let is_found = |name: &str| k3s.iter().any(|store| store.layout.path() == join(dir, name));
+    let (mut files, mut dirs) = tree.list(dir)?;
+    files.retain(|name| !is_found(name));
+    dirs.retain(|name| !is_found(name));
+    found.extend(k3s);
+    // What else lies in k3s's directory, such as snapshots and what a restore moved away, can be chosen by name.
     for name in files {
         let path = join(dir, &name);
         match sniff(&tree.head(&path)) {
@@ -114,8 +116,8 @@ fn k3s_db_dir(tree: &Tree, dir: &str) -> Option<Vec<Candidate>> {
     let has_etcd = tree.is_file(&join(&etcd, "snap/db"));
     let has_state = tree.is_file(&state);
     let has_migrated = tree.is_file(&migrated);
-    let is_db_dir = has_etcd || tree.is_dir(&join(dir, "snapshots")) || tree.is_file(&join(dir, "reset-flag"));
-    if !(has_etcd || (has_state || has_migrated) && is_db_dir) {
+    let is_db_dir = tree.is_dir(&join(dir, "snapshots")) || tree.is_file(&join(dir, "reset-flag"));
+    if !(has_etcd || has_state && has_migrated || (has_state || has_migrated) && is_db_dir) {
         return None;
     }
     let starts_etcd = tree.is_dir(&join(&etcd, "wal"));

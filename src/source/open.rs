@@ -129,7 +129,8 @@ fn split(path: &Path) -> Result<(std::path::PathBuf, String), SourceError> {
 fn open_stdin(choice: &Choice) -> Result<Opened, SourceError> {
     let name = "standard input".to_owned();
     let bytes = spool(io::stdin().lock(), &mut UNPACK_LIMIT.clone()).map_err(|error| match error {
-        SpoolError::Io(source) => SourceError::Io { path: name.clone().into(), source },
+        SpoolError::Io(source) => SourceError::no_room(&name, &source)
+            .unwrap_or_else(|| SourceError::Io { path: name.clone().into(), source }),
         SpoolError::TooLarge => SourceError::TooLarge { name: name.clone(), limit: UNPACK_LIMIT },
     })?;
     unpacked(unpack(name, bytes)?, choice, Watch::default())
@@ -174,7 +175,11 @@ fn choose(tree: &Tree, choice: &Choice, watch: Watch) -> Result<Opened, SourceEr
     if all.is_empty() {
         return Err(SourceError::NoStore(tree.shown("")));
     }
-    let fitting: Vec<&Candidate> = all.iter().filter(|candidate| fits(choice, &candidate.layout)).collect();
+    let mut fitting: Vec<&Candidate> = all.iter().filter(|candidate| fits(choice, &candidate.layout)).collect();
+    // The whole path names one store, although it may be the end of another's.
+    if let Some(&exact) = fitting.iter().find(|candidate| choice.member.as_deref() == Some(candidate.layout.path())) {
+        fitting = vec![exact];
+    }
     let chosen = match fitting.as_slice() {
         [] => return Err(no_match(tree.shown(""), choice, &all)),
         [only] => only,

@@ -26,11 +26,13 @@ pub enum Kind {
     Kine,
 }
 
+/// Revision, sub, key, put, create revision, version, lease.
+pub type Said = (i64, u32, Vec<u8>, bool, Option<i64>, Option<i64>, i64);
+
 /// What a reader says of a store.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Seen {
-    /// Revision, sub, key, put, create revision, version, lease.
-    pub facts: Vec<(i64, u32, Vec<u8>, bool, Option<i64>, Option<i64>, i64)>,
+    pub facts: Vec<Said>,
     pub values: Vec<Option<Vec<u8>>>,
     pub leases: Vec<(i64, i64)>,
     pub current: i64,
@@ -278,7 +280,7 @@ pub fn difference(original: &Seen, seen: &Seen) -> Option<String> {
     if original.leases != seen.leases {
         return Some("leases".to_owned());
     }
-    let shown = |fact: Option<&(i64, u32, Vec<u8>, bool, Option<i64>, Option<i64>, i64)>| {
+    let shown = |fact: Option<&Said>| {
         fact.map_or("nothing".to_owned(), |(main, sub, key, put, create, version, lease)| {
             format!("{main}_{sub} {} {put} {create:?} {version:?} {lease}", key.escape_ascii())
         })

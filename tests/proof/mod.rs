@@ -20,10 +20,13 @@ const SHORT_TTL: i64 = 120;
 pub struct Source {
     pub name: String,
     pub path: PathBuf,
+    /// What an engine is started on to ask it: a snapshot, for a data directory too, since a server writes to that.
+    pub ask: PathBuf,
 }
 
 fn source(archive: &str, file: &str) -> Source {
-    Source { name: format!("{archive} {file}"), path: unpacked(archive).join(file) }
+    let path = unpacked(archive).join(file);
+    Source { name: format!("{archive} {file}"), ask: path.clone(), path }
 }
 
 /// The snapshots of etcd.
@@ -37,23 +40,24 @@ pub fn etcd_directories() -> Vec<Source> {
     ["etcd-3.5", "etcd-3.6"].map(|archive| source(archive, "final.etcd")).to_vec()
 }
 
-/// Every store of etcd as a snapshot: those that were taken while it ran, what etcd itself makes of the data directories
-/// with their raft logs, and [`hard_etcd_store`].
+/// Every store of etcd: snapshots that were taken while it ran, data directories with their raft logs, beside them what
+/// etcd itself makes of these, and [`hard_etcd_store`].
 pub fn etcd_stores(into: &Path) -> Vec<Source> {
     let mut sources = etcd_snapshots();
     for (directory, version) in etcd_directories().into_iter().zip([EtcdVersion::V3_5, EtcdVersion::V3_6]) {
         let Some(engine) = engines::etcd(version) else { continue };
         let data_dir = into.join(format!("{version:?}.etcd"));
         copied_directory(&directory.path, &data_dir);
-        let path = into.join(format!("{version:?}.snapshot"));
+        let ask = into.join(format!("{version:?}.snapshot"));
         let etcd = engine.start(&data_dir);
-        etcd.save_snapshot(&path).unwrap();
+        etcd.save_snapshot(&ask).unwrap();
         etcd.kill();
         std::fs::remove_dir_all(&data_dir).unwrap();
-        sources.push(Source { name: directory.name, path });
+        sources.push(Source { ask, ..directory });
     }
     if let Some(engine) = engines::etcd(EtcdVersion::V3_6) {
-        sources.push(Source { name: "hard".to_owned(), path: hard_etcd_store(&engine, into) });
+        let path = hard_etcd_store(&engine, into);
+        sources.push(Source { name: "hard".to_owned(), ask: path.clone(), path });
     }
     sources
 }
@@ -122,7 +126,7 @@ pub fn kine_stores(into: &Path) -> Vec<Source> {
     for version in [KineVersion::V0_11, KineVersion::V0_16] {
         if let Some(engine) = engines::kine(version) {
             let path = hard_kine_store(&engine, &into.join(format!("{version:?}")));
-            sources.push(Source { name: format!("hard {version:?}"), path });
+            sources.push(Source { name: format!("hard {version:?}"), ask: path.clone(), path });
         }
     }
     sources
@@ -245,7 +249,8 @@ impl Ttls {
     pub fn of(etcd: &Etcd, every: usize) -> Self {
         let list = etcd.json(&["lease", "list"], b"").unwrap();
         let ids = list["leases"].as_array().into_iter().flatten().map(|lease| lease["id"].as_i64().unwrap());
-        let ttl = |at: usize, id| if at % every == 0 { etcd.lease(id).unwrap().granted_ttl.max(0) } else { UNASKED };
+        let ttl =
+            |at: usize, id| if at.is_multiple_of(every) { etcd.lease(id).unwrap().granted_ttl.max(0) } else { UNASKED };
         Self(ids.enumerate().map(|(at, id)| (id, ttl(at, id))).collect())
     }
 }

@@ -103,6 +103,9 @@ impl std::fmt::Debug for Row {
     }
 }
 
+/// A key, with its value and lease for a put and nothing for a delete.
+type Wanted = (Vec<u8>, Option<(Vec<u8>, i64)>);
+
 #[derive(Clone, Copy)]
 struct Alive {
     create: i64,
@@ -219,7 +222,7 @@ impl Etcd {
     }
 
     /// One transaction; deletes of keys that are not there are no changes, and without changes there is no revision.
-    fn transaction(&mut self, changes: &[(Vec<u8>, Option<(Vec<u8>, i64)>)]) {
+    fn transaction(&mut self, changes: &[Wanted]) {
         let main = self.current + 1;
         let mut sub = 0;
         for (key, change) in changes {
@@ -307,7 +310,8 @@ impl Etcd {
 
     /// Whether a row is a user's change: no bump, no pin.
     pub fn is_change(row: &Row) -> bool {
-        !row.key.is_empty() && !(row.tombstone && row.key == format!("gap-{}", row.main).as_bytes())
+        let is_pin = row.tombstone && row.key == format!("gap-{}", row.main).as_bytes();
+        !row.key.is_empty() && !is_pin
     }
 
     /// The changes up to a revision, in order.

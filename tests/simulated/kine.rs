@@ -253,7 +253,8 @@ impl Kine {
         compact.prev = at;
         let superseded: BTreeSet<i64> =
             self.rows.iter().filter(|row| row.name != COMPACT && row.id <= at).map(|row| row.prev).collect();
-        self.rows.retain(|row| row.name == COMPACT || !superseded.contains(&row.id) && !(row.deleted && row.id <= at));
+        let goes = |row: &Row| superseded.contains(&row.id) || row.deleted && row.id <= at;
+        self.rows.retain(|row| row.name == COMPACT || !goes(row));
     }
 
     pub fn compact_revision(&self) -> i64 {

@@ -8,6 +8,7 @@ use super::report::Report;
 use super::{Options, Target, check};
 use crate::etcd::hash::Trailer;
 use crate::etcd::{Image, datadir};
+use crate::ops::behind::Behind;
 use crate::ops::output::{Destination, Kind, OutputError};
 use crate::ops::store::{self, OpenError, OpenStore, Store};
 use crate::source::{Choice, Damage, SourceError};
@@ -102,7 +103,10 @@ pub fn convert(
         if trailer == Some(Trailer::Wrong) {
             return Err(ConvertError::Trailer(job.source.name.clone()));
         }
-        let (made, report) = written?;
+        let (made, report) = written.map_err(|error| match error {
+            ConvertError::Build(what) => ConvertError::Build(format!("{}: {what}", job.target.display())),
+            other => other,
+        })?;
         job.source.watch.check()?;
         if !job.check_only {
             match made {
@@ -208,7 +212,12 @@ fn write_file(
     use std::io::Write;
     match &plan.rows {
         Rows::Kine(rows) => {
-            kine::write(&plan.contents, rows, file, progress).map_err(|error| match error {
+            let failed = |error: std::io::Error| ConvertError::Build(error.to_string());
+            let mut behind = Behind::new(file).map_err(failed)?;
+            let written = kine::write(&plan.contents, rows, &mut behind, progress).map(drop);
+            // A write that failed stops the builder too, which cannot know why.
+            behind.finish().map_err(failed)?;
+            written.map_err(|error| match error {
                 kine::WriteError::Interrupted => ConvertError::Interrupted,
                 other => ConvertError::Build(other.to_string()),
             })?;

@@ -128,9 +128,8 @@ fn notes(store: &etcd::Store, selection: &Selection) -> Vec<String> {
         .collect();
     let unused = history.leases().iter().filter(|lease| !used.contains(&lease.id)).count();
     if unused > 0 {
-        notes.push(format!(
-            "{unused} leases without a live key are not carried over: kine keeps a time to live per row"
-        ));
+        let leases = if unused == 1 { "1 lease".to_owned() } else { format!("{unused} leases") };
+        notes.push(format!("{leases} without a live key not carried over: kine keeps a time to live per row"));
     }
     notes
 }

@@ -1,0 +1,546 @@
+//! What scripts rely on: the fields of every JSON object with their types, null for what is unknown, one object per line
+//! for lists, the exit codes; and the numbers in them are those that the engines recorded.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod command;
+mod fixtures;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use command::{copy, run, sha256};
+use fixtures::{base64, json, json_lines, listing, unpacked};
+use serde_json::{Value, json};
+
+fn kinescope(command: &str, path: &Path, more: &[&str]) -> command::Ran {
+    run([&[command, "--json", path.to_str().unwrap()], more].concat())
+}
+
+/// What a field may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Is {
+    Int,
+    IntOrNull,
+    Text,
+    TextOrNull,
+    List,
+    Object,
+    ObjectOrNull,
+}
+
+/// Makes sure that an object has exactly these fields, of these types.
+#[track_caller]
+fn shape(object: &Value, fields: &[(&str, Is)]) {
+    let object = object.as_object().unwrap();
+    let names: BTreeSet<&str> = object.keys().map(String::as_str).collect();
+    let wanted: BTreeSet<&str> = fields.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, wanted);
+    for (name, is) in fields {
+        let value = &object[*name];
+        let fits = match is {
+            Is::Int => value.is_i64(),
+            Is::IntOrNull => value.is_i64() || value.is_null(),
+            Is::Text => value.is_string(),
+            Is::TextOrNull => value.is_string() || value.is_null(),
+            Is::List => value.is_array(),
+            Is::Object => value.is_object(),
+            Is::ObjectOrNull => value.is_object() || value.is_null(),
+        };
+        assert!(fits, "{name} is {value}, not {is:?}");
+    }
+}
+
+const INFO: [(&str, Is); 14] = [
+    ("version", Is::Int),
+    ("engine", Is::Text),
+    ("page_size", Is::Int),
+    ("current_revision", Is::Int),
+    ("compact_revision", Is::Int),
+    ("live_keys", Is::Int),
+    ("changes", Is::Int),
+    ("tombstones", Is::Int),
+    ("leases", Is::Int),
+    ("gap_rows", Is::Int),
+    ("bytes", Is::Object),
+    ("bootstrap", Is::List),
+    ("damage", Is::List),
+    ("wal", Is::Object),
+];
+
+const INFO_ETCD: [(&str, Is); 12] = [
+    ("hash_kv", Is::IntOrNull),
+    ("hash_kv_compact_revision", Is::IntOrNull),
+    ("status_hash", Is::IntOrNull),
+    ("trailer", Is::TextOrNull),
+    ("schema_version", Is::TextOrNull),
+    ("cluster_version", Is::TextOrNull),
+    ("consistent_index", Is::IntOrNull),
+    ("term", Is::IntOrNull),
+    ("members", Is::List),
+    ("alarms", Is::List),
+    ("holes", Is::List),
+    ("raft_wal", Is::ObjectOrNull),
+];
+
+fn info_fields(etcd: bool) -> Vec<(&'static str, Is)> {
+    if etcd {
+        INFO.into_iter().filter(|(name, _)| *name != "wal").chain(INFO_ETCD).collect()
+    } else {
+        INFO.into_iter().chain([("indexes", Is::List)]).collect()
+    }
+}
+
+fn check_info(object: &Value, etcd: bool) {
+    shape(object, &info_fields(etcd));
+    assert_eq!(object["version"], 1);
+    assert_eq!(object["engine"], if etcd { "etcd" } else { "kine" });
+    let bytes = ["file", "live", "superseded", "free", "index"].map(|name| (name, Is::Int));
+    shape(&object["bytes"], &bytes);
+    for key in object["bootstrap"].as_array().unwrap() {
+        shape(key, &[("key", Is::Text), ("token_hash", Is::Text), ("value_size", Is::Int)]);
+    }
+}
+
+#[test]
+fn info_of_snapshots_has_the_numbers_of_etcd_s_tools() {
+    for archive in ["etcd-3.5", "etcd-3.6"] {
+        for name in ["early", "middle"] {
+            let dir = unpacked(archive);
+            let path = dir.join(format!("{name}.snapshot"));
+            let info = kinescope("info", &path, &[]).exits(0).json();
+            check_info(&info, true);
+            let status = json(&dir.join(format!("{name}.status.json")));
+            assert_eq!(info["status_hash"], status["hash"]);
+            assert_eq!(info["current_revision"], status["revision"]);
+            let (_, listed) = listing(&dir.join(format!("{name}.listing.json")));
+            assert_eq!(info["live_keys"], listed.len());
+            assert_eq!(info["trailer"], "ok");
+            assert_eq!(info["raft_wal"], Value::Null, "there is none");
+            assert_eq!(info["bytes"]["file"], fs::metadata(&path).unwrap().len());
+            let quick = kinescope("info", &path, &["--quick"]).exits(0).json();
+            check_info(&quick, true);
+            for unknown in ["hash_kv", "status_hash", "trailer", "hash_kv_compact_revision"] {
+                assert_eq!(quick[unknown], Value::Null, "{unknown} is not known then");
+            }
+        }
+        // Never compacted is 0, not null.
+        let early = kinescope("info", &unpacked(archive).join("early.snapshot"), &[]).json();
+        assert_eq!(early["compact_revision"], 0);
+    }
+}
+
+#[test]
+fn info_of_a_data_directory_has_the_numbers_of_the_etcd_that_recovered_it() {
+    for archive in ["etcd-3.5", "etcd-3.6"] {
+        let dir = unpacked(archive);
+        let info = kinescope("info", &dir.join("final.etcd"), &[]).exits(0).json();
+        check_info(&info, true);
+        let hash = &json(&dir.join("final.hashkv.json"))[0]["HashKV"];
+        assert_eq!(info["hash_kv"], hash["hash"]);
+        assert_eq!(info["hash_kv_compact_revision"], hash["compact_revision"]);
+        assert_eq!(info["compact_revision"], hash["compact_revision"]);
+        assert_eq!(info["current_revision"], hash["header"]["revision"]);
+        assert_eq!(info["leases"], json_lines(&dir.join("final.leases.jsonl")).len());
+        assert_eq!(info["trailer"], "absent");
+        let member = hash["header"]["member_id"].as_u64().unwrap();
+        assert_eq!(info["members"], json!([format!("{member:x}")]));
+        let wal = [("applied_entries", Is::Int), ("uncommitted_entries", Is::Int), ("notes", Is::List)];
+        shape(&info["raft_wal"], &wal);
+        assert!(info["raft_wal"]["applied_entries"].as_i64().unwrap() > 0);
+    }
+}
+
+#[test]
+fn info_of_kine_has_the_numbers_of_its_rows() {
+    for archive in ["kine-0.11", "kine-0.16"] {
+        let dir = unpacked(archive);
+        let path = dir.join("final");
+        let info = kinescope("info", &path, &[]).exits(0).json();
+        check_info(&info, false);
+        shape(&info["wal"], &[("committed_frames", Is::Int), ("ignored_frames", Is::Int)]);
+        assert!(info["wal"]["committed_frames"].as_i64().unwrap() > 0);
+        let rows = Rows::read(&dir.join("final.rows.jsonl"));
+        assert_eq!(info["current_revision"], rows.all.last().unwrap()[0]);
+        assert_eq!(info["compact_revision"], rows.compact_revision());
+        assert_eq!(info["changes"], rows.changes.len());
+        assert_eq!(info["gap_rows"], rows.gaps);
+        assert_eq!(info["tombstones"], rows.changes.iter().filter(|row| row[3] == 1).count());
+        let mut newest = BTreeMap::new();
+        for row in &rows.changes {
+            newest.insert(row[1].as_str().unwrap(), row);
+        }
+        let live: Vec<&Vec<Value>> = newest.values().filter(|row| row[3] == 0).copied().collect();
+        assert_eq!(info["live_keys"], live.len());
+        assert_eq!(info["leases"], live.iter().filter(|row| row[6] != 0).count());
+        assert_eq!(info["bytes"]["file"], fs::metadata(path.join("state.db")).unwrap().len());
+    }
+}
+
+/// Rows as SQLite read them: id, name, created, deleted, create_revision, prev_revision, lease, and the hashes of value
+/// and old value.
+struct Rows {
+    all: Vec<Vec<Value>>,
+    changes: Vec<Vec<Value>>,
+    gaps: usize,
+}
+
+impl Rows {
+    fn read(path: &Path) -> Self {
+        let all: Vec<Vec<Value>> = json_lines(path).iter().map(|row| row.as_array().unwrap().clone()).collect();
+        let is_gap = |row: &Vec<Value>| row[1].as_str().unwrap() == format!("gap-{}", row[0]);
+        let gaps = all.iter().filter(|row| is_gap(row)).count();
+        let changes = all.iter().filter(|row| row[1] != "compact_rev_key" && !is_gap(row)).cloned().collect();
+        Self { all, changes, gaps }
+    }
+
+    fn compact_revision(&self) -> i64 {
+        let rows = self.all.iter().filter(|row| row[1] == "compact_rev_key");
+        rows.map(|row| row[5].as_i64().unwrap()).max().unwrap()
+    }
+}
+
+const CHANGE: [(&str, Is); 11] = [
+    ("revision", Is::Int),
+    ("sub", Is::Int),
+    ("op", Is::Text),
+    ("key", Is::Text),
+    ("create_revision", Is::IntOrNull),
+    ("version", Is::IntOrNull),
+    ("lease", Is::Int),
+    ("ttl", Is::IntOrNull),
+    ("value_size", Is::IntOrNull),
+    ("value_sha256", Is::TextOrNull),
+    ("evidence", Is::Text),
+];
+
+#[test]
+fn dump_of_kine_is_the_rows_that_sqlite_reads() {
+    for archive in ["kine-0.11", "kine-0.16"] {
+        for copy in ["early", "middle", "final"] {
+            let dir = unpacked(archive);
+            let rows = Rows::read(&dir.join(format!("{copy}.rows.jsonl")));
+            let dump = kinescope("dump", &dir.join(copy), &[]).exits(0).lines();
+            assert_eq!(dump.len(), rows.changes.len());
+            for (line, row) in dump.iter().zip(&rows.changes) {
+                shape(line, &CHANGE);
+                let is_put = row[3] == 0;
+                assert_eq!(line["revision"], row[0]);
+                assert_eq!(line["sub"], 0);
+                assert_eq!(line["key"], row[1]);
+                assert_eq!(line["op"], if is_put { "put" } else { "delete" });
+                assert_eq!(line["lease"], 0, "kine has no lease ids");
+                assert_eq!(line["evidence"], "intact");
+                if is_put {
+                    let created = if row[2] == 1 { &row[0] } else { &row[4] };
+                    assert_eq!(&line["create_revision"], created, "{line}");
+                    assert_eq!(line["value_sha256"], row[7]);
+                    assert_eq!(line["ttl"], if row[6] == 0 { Value::Null } else { row[6].clone() });
+                } else {
+                    assert_eq!([&line["value_size"], &line["value_sha256"], &line["version"]], [&Value::Null; 3]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn dump_of_etcd_has_every_event_that_a_watch_delivered() {
+    for archive in ["etcd-3.5", "etcd-3.6"] {
+        let dir = unpacked(archive);
+        let path = dir.join("final.etcd");
+        let compact = kinescope("info", &path, &["--quick"]).json()["compact_revision"].to_string();
+        let dump = kinescope("dump", &path, &["--values", "--from", &compact]).exits(0).lines();
+        let ttl: BTreeMap<i64, Value> = json_lines(&dir.join("final.leases.jsonl"))
+            .iter()
+            .map(|lease| (lease["id"].as_i64().unwrap(), lease["granted-ttl"].clone()))
+            .collect();
+        let history = json_lines(&dir.join("final.history.jsonl"));
+        let events: Vec<&Value> = history.iter().flat_map(|line| line["Events"].as_array().unwrap()).collect();
+        assert_eq!(dump.len(), events.len());
+        // The changes of one revision come in the order of their subs, which a watch does not tell.
+        let mut by_key: BTreeMap<(i64, Vec<u8>), &Value> = BTreeMap::new();
+        for event in events {
+            by_key.insert((event["kv"]["mod_revision"].as_i64().unwrap(), base64(&event["kv"]["key"])), event);
+        }
+        for line in &dump {
+            shape(line, &CHANGE.into_iter().chain([("value", Is::TextOrNull)]).collect::<Vec<_>>());
+            let key = line["key"].as_str().unwrap().as_bytes().to_vec();
+            let event = by_key[&(line["revision"].as_i64().unwrap(), key)];
+            let kv = &event["kv"];
+            if event.get("type").is_none() {
+                let value = base64(&kv["value"]);
+                assert_eq!(line["op"], "put");
+                assert_eq!(line["create_revision"], kv["create_revision"]);
+                assert_eq!(line["version"], kv["version"]);
+                assert_eq!(line["lease"], kv.get("lease").cloned().unwrap_or(json!(0)));
+                if let Some(ttl) = ttl.get(&line["lease"].as_i64().unwrap()) {
+                    assert_eq!(&line["ttl"], ttl);
+                }
+                assert_eq!(line["value"], base64::engine::general_purpose::STANDARD.encode(&value));
+                assert_eq!(line["value_size"], value.len());
+                assert_eq!(line["value_sha256"], sha256(&value));
+            } else {
+                assert_eq!(line["op"], "delete");
+                assert_eq!([&line["value"], &line["value_size"], &line["version"]], [&Value::Null; 3]);
+            }
+        }
+        assert!(dump.is_sorted_by_key(|line| (line["revision"].as_i64().unwrap(), line["sub"].as_i64().unwrap())));
+    }
+}
+
+const KEY: [(&str, Is); 8] = [
+    ("key", Is::Text),
+    ("mod_revision", Is::Int),
+    ("create_revision", Is::IntOrNull),
+    ("version", Is::IntOrNull),
+    ("lease", Is::Int),
+    ("ttl", Is::IntOrNull),
+    ("value_size", Is::IntOrNull),
+    ("value_sha256", Is::TextOrNull),
+];
+
+#[test]
+fn ls_is_the_engine_s_own_listing() {
+    for (archive, store, listed) in [
+        ("etcd-3.5", "middle.snapshot", "middle.listing.json"),
+        ("etcd-3.6", "final.etcd", "final.listing.json"),
+        ("etcd-3.5", "final.etcd", "final.listing.json"),
+    ] {
+        let dir = unpacked(archive);
+        let lines = kinescope("ls", &dir.join(store), &[]).exits(0).lines();
+        let (revision, expected) = listing(&dir.join(listed));
+        assert_eq!(lines.len(), expected.len());
+        for (line, listed) in lines.iter().zip(&expected) {
+            shape(line, &KEY);
+            assert_eq!(line["key"], listed.key);
+            assert_eq!(line["mod_revision"], listed.mod_revision);
+            assert_eq!(line["create_revision"], listed.create_revision);
+            assert_eq!(line["version"], listed.version);
+            assert_eq!(line["lease"], listed.lease);
+            assert_eq!(line["ttl"].is_null(), listed.lease == 0, "{line}");
+            assert_eq!(line["value_size"], listed.value.len());
+            assert_eq!(line["value_sha256"], sha256(&listed.value));
+        }
+        let at = kinescope("ls", &dir.join(store), &["--at", &revision.to_string()]).exits(0);
+        assert_eq!(at.lines(), lines);
+        let pods = kinescope("ls", &dir.join(store), &["/registry/pods/"]).exits(0).lines();
+        let expected = expected.iter().filter(|listed| listed.key.starts_with("/registry/pods/"));
+        let keys: Vec<&str> = pods.iter().map(|line| line["key"].as_str().unwrap()).collect();
+        assert_eq!(keys, expected.map(|listed| listed.key.as_str()).collect::<Vec<_>>());
+        assert!(!keys.is_empty());
+    }
+}
+
+#[test]
+fn get_and_log_show_one_key_with_all_its_states() {
+    let dir = unpacked("etcd-3.6");
+    let path = dir.join("middle.snapshot");
+    let (_, expected) = listing(&dir.join("middle.listing.json"));
+    let with_state = KEY.into_iter().chain([("state", Is::Text)]).collect::<Vec<_>>();
+    for listed in expected.iter().step_by(29) {
+        let get = kinescope("get", &path, &["--key", &listed.key]).exits(0).json();
+        shape(&get, &with_state);
+        assert_eq!(get["state"], "live");
+        assert_eq!(get["mod_revision"], listed.mod_revision);
+        assert_eq!(get["value_sha256"], sha256(&listed.value));
+        let raw = run(["get", "--raw", "--key", &listed.key, path.to_str().unwrap()]).exits(0);
+        assert!(raw.stdout == listed.value, "{}", listed.key);
+        let log = kinescope("log", &path, &["--key", &listed.key]).exits(0).lines();
+        assert_eq!(log.last().unwrap()["revision"], listed.mod_revision);
+        assert_eq!(log.len() as i64, listed.version, "never compacted, so that all of its life is there");
+        log.iter().for_each(|line| shape(line, &CHANGE));
+        let before = kinescope("get", &path, &["--key", &listed.key, "--at", "1"]).exits(1).json();
+        assert_eq!(before, json!({"key": listed.key, "state": "absent", "at": 1}));
+    }
+    let dump = kinescope("dump", &path, &[]).exits(0).lines();
+    let deleted = dump.iter().rfind(|line| line["op"] == "delete").unwrap();
+    let (key, revision) = (deleted["key"].as_str().unwrap(), deleted["revision"].as_i64().unwrap());
+    let at = |revision: i64| kinescope("get", &path, &[key, "--at", &revision.to_string()]);
+    assert_eq!(at(revision).exits(1).json()["state"], "deleted");
+    assert_eq!(at(revision - 1).exits(0).json()["state"], "live");
+
+    // Below the compact revision what cannot be known is unknown, and never absent.
+    let compacted = dir.join("final.etcd");
+    let info = kinescope("info", &compacted, &["--quick"]).json();
+    let below = (info["compact_revision"].as_i64().unwrap() - 1).to_string();
+    let unknown = kinescope("get", &compacted, &["/registry/never/was", "--at", &below]).exits(1).json();
+    assert_eq!(unknown["state"], "unknown");
+    let lines = kinescope("ls", &compacted, &["--at", &below]).exits(0).lines();
+    lines.iter().for_each(|line| shape(line, &KEY));
+}
+
+#[test]
+fn deleted_keys_are_marked_where_they_are_asked_for() {
+    let path = unpacked("etcd-3.5").join("middle.snapshot");
+    let all = kinescope("ls", &path, &["--all"]).exits(0).lines();
+    let live = kinescope("ls", &path, &[]).exits(0).lines();
+    let (deleted, rest): (Vec<&Value>, Vec<&Value>) = all.iter().partition(|line| line.get("deleted").is_some());
+    assert_eq!(rest, live.iter().collect::<Vec<_>>());
+    assert!(!deleted.is_empty());
+    for line in deleted {
+        assert_eq!(line["deleted"], true);
+        assert_eq!([&line["value_size"], &line["value_sha256"], &line["version"]], [&Value::Null; 3]);
+    }
+}
+
+#[test]
+fn convert_reports_what_it_did() {
+    let out = tempfile::tempdir().unwrap();
+    let source = unpacked("etcd-3.6").join("final.etcd");
+    let report = |source: &Path, to: &str, more: &[&str]| {
+        let target = out.path().join(format!("{to}{}", more.len()));
+        let target_text = target.to_str().unwrap().to_owned();
+        let args = [&["convert", "--json", source.to_str().unwrap(), &target_text, "--to", to], more].concat();
+        let report = run(args).exits(0).json();
+        let fields = [
+            ("version", Is::Int),
+            ("source", Is::Text),
+            ("target", Is::TextOrNull),
+            ("to", Is::Text),
+            ("bytes", Is::Int),
+            ("live_keys", Is::Int),
+            ("changes", Is::Int),
+            ("current_revision", Is::Int),
+            ("compact_revision", Is::Int),
+            ("hash_kv", Is::IntOrNull),
+            ("left_out", Is::List),
+            ("not_wanted", Is::Int),
+            ("translated", Is::List),
+            ("prefixes", Is::List),
+            ("notes", Is::List),
+        ];
+        shape(&report, &fields);
+        assert_eq!([&report["version"], &report["to"]], [&json!(1), &json!(to)]);
+        for left in report["left_out"].as_array().unwrap() {
+            shape(left, &[("key", Is::Text), ("revision", Is::IntOrNull), ("reason", Is::Text)]);
+        }
+        for made in report["translated"].as_array().unwrap() {
+            shape(made, &[("key", Is::Text), ("revision", Is::Int), ("what", Is::Text)]);
+        }
+        for prefix in report["prefixes"].as_array().unwrap() {
+            shape(prefix, &[("prefix", Is::Text), ("keys", Is::Int), ("sha256", Is::Text)]);
+        }
+        let keys = report["prefixes"].as_array().unwrap().iter().map(|prefix| prefix["keys"].as_i64().unwrap());
+        assert_eq!(keys.sum::<i64>(), report["live_keys"].as_i64().unwrap());
+        (target, report)
+    };
+    let hash = &json(&unpacked("etcd-3.6").join("final.hashkv.json"))[0]["HashKV"];
+    let (_, listed) = listing(&unpacked("etcd-3.6").join("final.listing.json"));
+    for to in ["etcd-snapshot", "etcd-dir"] {
+        let (target, report) = report(&source, to, &[]);
+        assert_eq!(report["hash_kv"], hash["hash"], "the same rows have the same hash");
+        assert_eq!(report["current_revision"], hash["header"]["revision"]);
+        assert_eq!(report["live_keys"], listed.len());
+        assert_eq!(report["target"], target.to_str().unwrap());
+        assert_eq!(report["left_out"], json!([]));
+        let info = kinescope("info", &target, &[]).exits(0).json();
+        assert_eq!(info["hash_kv"], hash["hash"]);
+    }
+    let (target, kine) = report(&source, "kine", &[]);
+    assert_eq!(kine["hash_kv"], Value::Null, "kine has none");
+    assert_eq!(kine["bytes"], fs::metadata(&target).unwrap().len());
+    assert_eq!(kine["current_revision"], hash["header"]["revision"]);
+    assert!(!kine["left_out"].as_array().unwrap().is_empty(), "its tombstones share revisions");
+    let (target, checked) = report(&source, "kine", &["--check"]);
+    assert_eq!(checked["target"], Value::Null);
+    assert!(!target.exists());
+    assert_eq!(checked["prefixes"], kine["prefixes"]);
+}
+
+/// The hash of a prefix is one that others can compute: of each key its length, the key, its mod revision, the value's
+/// length and the value; all numbers in 8 bytes, big-endian.
+#[test]
+fn the_hash_of_a_prefix_is_as_documented() {
+    let source = unpacked("etcd-3.5").join("middle.snapshot");
+    let (_, listed) = listing(&unpacked("etcd-3.5").join("middle.listing.json"));
+    let target = tempfile::tempdir().unwrap();
+    let target = target.path().join("x");
+    let args = ["convert", "--json", source.to_str().unwrap(), target.to_str().unwrap(), "--to", "etcd-snapshot"];
+    let report = run(args).exits(0).json();
+    let pods =
+        report["prefixes"].as_array().unwrap().iter().find(|prefix| prefix["prefix"] == "/registry/pods/").unwrap();
+    let mut bytes = Vec::new();
+    let of_pods: Vec<_> = listed.iter().filter(|listed| listed.key.starts_with("/registry/pods/")).collect();
+    for listed in &of_pods {
+        bytes.extend((listed.key.len() as u64).to_be_bytes());
+        bytes.extend(listed.key.as_bytes());
+        bytes.extend(listed.mod_revision.to_be_bytes());
+        bytes.extend((listed.value.len() as u64).to_be_bytes());
+        bytes.extend(&listed.value);
+    }
+    assert_eq!(pods["keys"], of_pods.len());
+    assert_eq!(pods["sha256"], sha256(&bytes));
+}
+
+/// A store with what is rare: keys that are not UTF-8, an apiserver's compact key, a gap, an unknown version.
+fn odd_store(dir: &Path) -> PathBuf {
+    let path = copy(&unpacked("kine-0.16").join("early.backup.db"), dir.join("state.db"));
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let sql = "DELETE FROM kine WHERE name != 'compact_rev_key';
+        UPDATE kine SET prev_revision = 500 WHERE name = 'compact_rev_key';
+        INSERT INTO kine VALUES (600, '/registry/a', 0, 0, 400, 450, 0, 'updated', 'before');
+        INSERT INTO kine VALUES (601, 'gap-601', 0, 1, 0, 0, 0, NULL, NULL);
+        INSERT INTO kine VALUES (602, 'gap-7', 1, 0, 0, 0, 0, 'a key of somebody', NULL);
+        INSERT INTO kine VALUES (603, 'compact_rev_key_apiserver', 1, 0, 0, 0, 0, '600', NULL);
+        INSERT INTO kine VALUES (604, CAST(x'2fff61' AS TEXT), 1, 0, 0, 0, 60, '', NULL);
+        INSERT INTO kine VALUES (605, '/registry/b', 1, 0, 0, 0, 0, 'b', NULL);
+        INSERT INTO kine VALUES (606, '/registry/b', 0, 1, 605, 605, 0, 'b', 'b');";
+    connection.execute_batch(sql).unwrap();
+    path
+}
+
+#[test]
+fn what_is_rare_has_its_documented_form() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = odd_store(dir.path());
+    let dump = kinescope("dump", &path, &["--values"]).exits(0).lines();
+    let revisions: Vec<i64> = dump.iter().map(|line| line["revision"].as_i64().unwrap()).collect();
+    assert_eq!(revisions, [600, 602, 603, 604, 605, 606], "gap rows and kine's own compact row are no changes");
+    assert_eq!(dump[0]["version"], Value::Null, "the first changes of its life are compacted");
+    assert_eq!(dump[0]["create_revision"], 400);
+    assert_eq!(dump[1]["key"], "gap-7");
+    assert_eq!(dump[2]["key"], "compact_rev_key_apiserver");
+    let strange = dump[3].as_object().unwrap();
+    assert!(!strange.contains_key("key"));
+    assert_eq!(strange["key_base64"], "L/9h");
+    assert_eq!([&strange["ttl"], &strange["lease"]], [&json!(60), &json!(0)]);
+    assert_eq!([&strange["value"], &strange["value_size"]], [&json!(""), &json!(0)], "empty is not unknown");
+    assert_eq!([&dump[5]["op"], &dump[5]["value"]], [&json!("delete"), &Value::Null]);
+    let info = kinescope("info", &path, &[]).exits(0).json();
+    assert_eq!([&info["gap_rows"], &info["compact_revision"]], [&json!(1), &json!(500)]);
+    assert_eq!([&info["changes"], &info["live_keys"], &info["tombstones"]], [&json!(6), &json!(4), &json!(1)]);
+    let ls = kinescope("ls", &path, &[]).exits(0).lines();
+    assert!(ls.iter().any(|line| line.get("key_base64").is_some()));
+    let range = kinescope("dump", &path, &["--from", "602", "--to", "604"]).exits(0).lines();
+    let revisions: Vec<i64> = range.iter().map(|line| line["revision"].as_i64().unwrap()).collect();
+    assert_eq!(revisions, [602, 603, 604], "both ends belong to it");
+    // In etcd a lease needs an id, which is made.
+    let target = dir.path().join("a.snapshot");
+    run(["convert", path.to_str().unwrap(), target.to_str().unwrap(), "--to", "etcd-snapshot"]).exits(0);
+    let converted = kinescope("ls", &target, &[]).exits(0).lines();
+    let leased = converted.iter().find(|line| line.get("key_base64").is_some()).unwrap();
+    assert_eq!(leased["ttl"], 60);
+    assert_ne!(leased["lease"], 0);
+}
+
+#[test]
+fn damage_has_its_place_in_json_and_exit_code_3() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bytes = fs::read(unpacked("kine-0.16").join("early.backup.db")).unwrap();
+    let page = bytes.len() / 4096 / 2;
+    bytes[page * 4096..(page + 3) * 4096].fill(0xa5);
+    let path = dir.path().join("state.db");
+    fs::write(&path, bytes).unwrap();
+    let info = kinescope("info", &path, &[]).exits(3).json();
+    check_info(&info, false);
+    let damage = info["damage"].as_array().unwrap();
+    assert!(!damage.is_empty());
+    for finding in damage {
+        shape(finding, &[("id", Is::Text), ("file", Is::Text), ("where", Is::Text), ("text", Is::Text)]);
+        assert!(finding["file"].as_str().unwrap().ends_with("state.db"));
+    }
+    let dump = kinescope("dump", &path, &[]).exits(3);
+    dump.lines().iter().for_each(|line| shape(line, &CHANGE));
+}
