@@ -52,9 +52,10 @@ fn shape(object: &Value, fields: &[(&str, Is)]) {
     }
 }
 
-const INFO: [(&str, Is); 14] = [
+const INFO: [(&str, Is); 15] = [
     ("version", Is::Int),
     ("engine", Is::Text),
+    ("format", Is::Text),
     ("page_size", Is::Int),
     ("current_revision", Is::Int),
     ("compact_revision", Is::Int),
@@ -96,6 +97,7 @@ fn check_info(object: &Value, etcd: bool) {
     shape(object, &info_fields(etcd));
     assert_eq!(object["version"], 1);
     assert_eq!(object["engine"], if etcd { "etcd" } else { "kine" });
+    assert_eq!(object["format"], if etcd { "bbolt 2" } else { "SQLite 3" });
     let bytes = ["file", "live", "superseded", "free", "index"].map(|name| (name, Is::Int));
     shape(&object["bytes"], &bytes);
     for key in object["bootstrap"].as_array().unwrap() {

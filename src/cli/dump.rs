@@ -1,8 +1,7 @@
 //! `kinescope dump`
 
-use rayon::prelude::*;
-
 use super::exit::{Failure, Outcome};
+use super::lines;
 use super::source::{SourceArgs, close};
 use super::ui::Ui;
 use crate::render;
@@ -23,36 +22,18 @@ pub struct Args {
     to: i64,
 }
 
-/// Changes that are rendered at once.
-const BATCH: usize = 4096;
-
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     let source = args.source.open_and_hash(ui)?;
     let history = source.store.history();
     let json = ui.json();
-    let mut outcome = Outcome::Done;
-    for batch in history.changes_in(args.from..=args.to).chunks(BATCH) {
-        let rendered: Vec<Result<String, _>> = batch
-            .par_iter()
-            .map(|change| {
-                if json {
-                    render::change_json(history, change, args.values).map(|json| json.to_string())
-                } else {
-                    Ok(render::change_text(history, change))
-                }
-            })
-            .collect();
-        for line in rendered {
-            match line {
-                Ok(line) => ui.line(line)?,
-                Err(damage) => {
-                    outcome = Outcome::Damaged;
-                    ui.damage(&[damage]);
-                }
-            }
+    let outcome = lines::print(history.changes_in(args.from..=args.to), ui, |change| {
+        if json {
+            render::change_json(history, change, args.values).map(|json| json.to_string())
+        } else {
+            Ok(render::change_text(history, change))
         }
-    }
+    })?;
     close(&source, outcome, ui)
 }

@@ -1,6 +1,7 @@
 //! `kinescope get`
 
 use super::exit::{Failure, Outcome};
+use super::key::KeyArgs;
 use super::moment::AtArg;
 use super::source::{SourceArgs, close};
 use super::ui::Ui;
@@ -12,12 +13,8 @@ use crate::render::{self, KeyLine};
 pub struct Args {
     #[command(flatten)]
     source: SourceArgs,
-    /// The key, as it is stored: /registry/...
-    #[arg(value_name = "KEY", required_unless_present = "raw_key")]
-    key: Option<String>,
-    /// A key that does not begin with a slash
-    #[arg(long = "key", value_name = "KEY", conflicts_with = "key")]
-    raw_key: Option<String>,
+    #[command(flatten)]
+    key: KeyArgs,
     #[command(flatten)]
     at: AtArg,
     /// Write the value's bytes, and nothing else
@@ -28,24 +25,12 @@ pub struct Args {
     reveal: bool,
 }
 
-/// The key that the arguments name.
-pub(super) fn named_key<'a>(key: Option<&'a str>, raw_key: Option<&'a str>) -> Result<&'a str, Failure> {
-    match (key, raw_key) {
-        (_, Some(raw)) => Ok(raw),
-        (Some(key), None) if key.starts_with('/') => Ok(key),
-        (Some(key), None) => Err(Failure::Usage(format!(
-            "{key}: a raw key begins with a slash; one that does not is given with --key {key}"
-        ))),
-        (None, None) => Err(Failure::Usage("which key?".to_owned())),
-    }
-}
-
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     let source = args.source.open_and_hash(ui)?;
     let history = source.store.history();
-    let name = named_key(args.key.as_deref(), args.raw_key.as_deref())?;
+    let name = args.key.name()?;
     let revision = args.at.resolve(history, ui)?;
     let incomplete = history.at(revision).is_incomplete();
     let state = match history.keys().find(name.as_bytes()) {

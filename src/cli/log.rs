@@ -1,7 +1,7 @@
 //! `kinescope log`
 
 use super::exit::{Failure, Outcome};
-use super::get::named_key;
+use super::key::KeyArgs;
 use super::source::{SourceArgs, close};
 use super::ui::Ui;
 use crate::model::Change;
@@ -12,12 +12,8 @@ use crate::render;
 pub struct Args {
     #[command(flatten)]
     source: SourceArgs,
-    /// The key, as it is stored: /registry/...
-    #[arg(value_name = "KEY", required_unless_present = "raw_key")]
-    key: Option<String>,
-    /// A key that does not begin with a slash
-    #[arg(long = "key", value_name = "KEY", conflicts_with = "key")]
-    raw_key: Option<String>,
+    #[command(flatten)]
+    key: KeyArgs,
 }
 
 /// # Errors
@@ -25,7 +21,7 @@ pub struct Args {
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     let source = args.source.open_and_hash(ui)?;
     let history = source.store.history();
-    let name = named_key(args.key.as_deref(), args.raw_key.as_deref())?;
+    let name = args.key.name()?;
     let key = history.keys().find(name.as_bytes());
     let changes: Vec<&Change> = key.into_iter().flat_map(|key| history.changes_of(key)).collect();
     if changes.is_empty() {

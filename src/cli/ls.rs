@@ -1,8 +1,7 @@
 //! `kinescope ls`
 
-use rayon::prelude::*;
-
 use super::exit::{Failure, Outcome};
+use super::lines;
 use super::moment::AtArg;
 use super::source::{SourceArgs, close};
 use super::ui::Ui;
@@ -24,42 +23,24 @@ pub struct Args {
     all: bool,
 }
 
-/// Keys that are rendered at once: enough to keep all processors busy, few enough to answer early.
-const BATCH: usize = 4096;
-
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     let source = args.source.open_and_hash(ui)?;
     let history = source.store.history();
     let revision = args.at.resolve(history, ui)?;
-    let (lines, unknown) = select(history, &args.prefix, revision, args.all);
-    if !ui.json() && !lines.is_empty() {
+    let (found, unknown) = select(history, &args.prefix, revision, args.all);
+    if !ui.json() && !found.is_empty() {
         ui.line(render::key_header())?;
     }
     let json = ui.json();
-    let mut outcome = Outcome::Done;
-    for batch in lines.chunks(BATCH) {
-        let rendered: Vec<Result<String, _>> = batch
-            .par_iter()
-            .map(|&line| {
-                if json {
-                    render::key_json(history, line).map(|json| json.to_string())
-                } else {
-                    Ok(render::key_text(history, line))
-                }
-            })
-            .collect();
-        for line in rendered {
-            match line {
-                Ok(line) => ui.line(line)?,
-                Err(damage) => {
-                    outcome = Outcome::Damaged;
-                    ui.damage(&[damage]);
-                }
-            }
+    let outcome = lines::print(&found, ui, |&line| {
+        if json {
+            render::key_json(history, line).map(|json| json.to_string())
+        } else {
+            Ok(render::key_text(history, line))
         }
-    }
+    })?;
     if unknown > 0 {
         ui.note(format!("{unknown} keys have no row that old: whether they were there is unknown"));
     }

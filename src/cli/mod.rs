@@ -8,6 +8,8 @@ mod dump;
 mod exit;
 mod get;
 mod info;
+mod key;
+mod lines;
 mod log;
 mod ls;
 mod man;

@@ -10,7 +10,9 @@ use super::replay::Replayed;
 use super::wal::{Location, Wal};
 use super::{Meta, Row, rows, tail};
 use crate::bolt::{self, Bolt, Bucket, Census, Leaf, Walked};
-use crate::model::{Change, Engine, Evidence, History, HistoryBuilder, LeaseRef, Op, ReadValue, ValueRef, Version};
+use crate::model::{
+    Change, Engine, Evidence, History, HistoryBuilder, LeaseRef, Op, ReadValue, ValueRef, Version, is_gap,
+};
 use crate::source::{Bytes, Damage, File, FileName, Place};
 
 /// The ten buckets of an etcd database (etcd server/storage/schema/bucket.go, AllBuckets).
@@ -345,11 +347,6 @@ fn history(keys: crate::model::Keys, rows: &[Row], meta: &Meta, values: Arc<dyn 
         values,
     }
     .build()
-}
-
-/// A `gap-N` key whose revision is N only fills or pins that revision: kine's own rows, and ours.
-pub fn is_gap(name: &[u8], revision: i64) -> bool {
-    name.strip_prefix(b"gap-").is_some_and(|number| number == revision.to_string().as_bytes())
 }
 
 fn change(row: &Row, life: &mut [Option<i64>]) -> Change {

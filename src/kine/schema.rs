@@ -35,11 +35,6 @@ pub const INDEXES: [(&str, &str); 6] = [
     ),
 ];
 
-/// Whether `name` at `revision` only fills or pins a revision (kine pkg/logstructured/sqllog/sql.go, fillGap).
-pub fn is_gap(name: &[u8], revision: i64) -> bool {
-    name.strip_prefix(b"gap-").is_some_and(|number| number == revision.to_string().as_bytes())
-}
-
 /// Whether the columns of a `CREATE TABLE` statement are kine's, in kine's order.
 pub fn is_kine_table(sql: &str) -> bool {
     let Some((_, columns)) = sql.split_once('(') else { return false };
@@ -61,6 +56,5 @@ mod tests {
                    value BLOB, old_value BLOB)";
         assert!(is_kine_table(sql));
         assert!(!is_kine_table("CREATE TABLE kine (id INTEGER PRIMARY KEY, value BLOB)"));
-        assert!(is_gap(b"gap-12", 12) && !is_gap(b"gap-12", 13) && !is_gap(b"gap-012", 12));
     }
 }

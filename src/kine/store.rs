@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::consistency;
 use super::rows::{self, Cell, Row};
-use super::schema::{COMPACT_KEY, is_gap, is_kine_table};
+use super::schema::{COMPACT_KEY, is_kine_table};
 use crate::model::{
-    Change, Engine, Evidence, History, HistoryBuilder, LeaseRef, Op, ReadValue, Revision, ValueRef, Version,
+    Change, Engine, Evidence, History, HistoryBuilder, LeaseRef, Op, ReadValue, Revision, ValueRef, Version, is_gap,
 };
 use crate::source::{Damage, File, FileName};
 use crate::sqlite::{self, Census, Database, SchemaEntry, SchemaKind};

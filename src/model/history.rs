@@ -38,6 +38,12 @@ pub struct Lease {
     pub remaining: i64,
 }
 
+/// Whether a row of this name at `revision` only fills or pins that revision: `gap-N` at N. kine writes such rows (kine
+/// pkg/logstructured/sqllog/sql.go, fillGap), and conversions pin a current revision with one.
+pub fn is_gap(name: &[u8], revision: i64) -> bool {
+    name.strip_prefix(b"gap-").is_some_and(|number| number == revision.to_string().as_bytes())
+}
+
 /// What a reader has to say of a store before it becomes a [`History`].
 pub struct HistoryBuilder {
     /// Who wrote the store.
@@ -235,5 +241,16 @@ impl History {
         }
         counts.superseded_bytes = all_bytes - counts.live_bytes;
         counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_named_by_its_own_revision() {
+        assert!(is_gap(b"gap-12", 12));
+        assert!(!is_gap(b"gap-12", 13) && !is_gap(b"gap-012", 12) && !is_gap(b"gap-", 0));
     }
 }

@@ -16,7 +16,7 @@ mod value;
 pub use change::{Change, LeaseRef, Op, Version};
 pub use contents::{Content, Contents, Name};
 pub use evidence::Evidence;
-pub use history::{Counts, Engine, History, HistoryBuilder, Lease};
+pub use history::{Counts, Engine, History, HistoryBuilder, Lease, is_gap};
 pub use keys::{KeyId, Keys};
 pub use keyspace::{KeyState, Keyspace};
 pub use revision::Revision;

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use serde_json::{Map, Value, json};
 
-use super::keys::{lease_id, put_key, sha256};
+use super::keys::{put_change, put_key};
 use super::text;
 use crate::model::{Change, History, Op};
 use crate::source::Damage;
@@ -18,26 +18,12 @@ pub fn change_json(history: &History, change: &Change, with_value: bool) -> Resu
     object.insert("sub".to_owned(), json!(change.revision.sub));
     object.insert("op".to_owned(), json!(change.op.name()));
     put_key(&mut object, history.keys().get(change.key));
-    let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
-    put("create_revision", json!(change.create_revision));
-    put("version", if change.is_put() { json!(change.version.known()) } else { Value::Null });
-    put("lease", json!(lease_id(change.lease)));
-    put("ttl", json!(history.ttl(change.lease)));
-    if change.is_put() {
-        let value = history.value(change.value)?;
-        put("value_size", json!(value.len()));
-        put("value_sha256", json!(sha256(&value)));
-        if with_value {
-            put("value", json!(base64::engine::general_purpose::STANDARD.encode(&value)));
-        }
-    } else {
-        put("value_size", Value::Null);
-        put("value_sha256", Value::Null);
-        if with_value {
-            put("value", Value::Null);
-        }
+    let value = put_change(&mut object, history, change)?;
+    if with_value {
+        let encoded = value.map(|value| base64::engine::general_purpose::STANDARD.encode(value));
+        object.insert("value".to_owned(), json!(encoded));
     }
-    put("evidence", json!(change.evidence.name()));
+    object.insert("evidence".to_owned(), json!(change.evidence.name()));
     Ok(Value::Object(object))
 }
 

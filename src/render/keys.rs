@@ -1,5 +1,7 @@
 //! Keys as `ls` and `get` show them.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -26,14 +28,14 @@ pub(super) fn put_key(object: &mut Map<String, Value>, name: &[u8]) {
 }
 
 /// The lease's id as etcd has it; 0 for kine, which has none.
-pub(super) fn lease_id(lease: LeaseRef) -> i64 {
+fn lease_id(lease: LeaseRef) -> i64 {
     match lease {
         LeaseRef::Id(id) => id,
         LeaseRef::None | LeaseRef::Ttl(_) => 0,
     }
 }
 
-pub(super) fn sha256(bytes: &[u8]) -> String {
+fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -45,22 +47,30 @@ pub fn key_json(history: &History, line: KeyLine<'_>) -> Result<Value, Damage> {
     let KeyLine { key, change } = line;
     let mut object = Map::new();
     put_key(&mut object, history.keys().get(key));
-    let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
-    put("mod_revision", json!(change.revision.main));
-    put("create_revision", json!(change.create_revision));
-    put("version", if change.is_put() { json!(change.version.known()) } else { Value::Null });
-    put("lease", json!(lease_id(change.lease)));
-    put("ttl", json!(history.ttl(change.lease)));
-    if change.is_put() {
-        let value = history.value(change.value)?;
-        put("value_size", json!(value.len()));
-        put("value_sha256", json!(sha256(&value)));
-    } else {
-        put("value_size", Value::Null);
-        put("value_sha256", Value::Null);
-        put("deleted", json!(true));
+    object.insert("mod_revision".to_owned(), json!(change.revision.main));
+    put_change(&mut object, history, change)?;
+    if !change.is_put() {
+        object.insert("deleted".to_owned(), json!(true));
     }
     Ok(Value::Object(object))
+}
+
+/// Adds what a change says of its key: numbers, lease, and the value's length and hash. Gives the value of a put.
+pub(super) fn put_change<'a>(
+    object: &mut Map<String, Value>,
+    history: &'a History,
+    change: &Change,
+) -> Result<Option<Cow<'a, [u8]>>, Damage> {
+    let value = change.is_put().then(|| history.value(change.value)).transpose()?;
+    let version = value.as_ref().and_then(|_| change.version.known());
+    let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
+    put("create_revision", json!(change.create_revision));
+    put("version", json!(version));
+    put("lease", json!(lease_id(change.lease)));
+    put("ttl", json!(history.ttl(change.lease)));
+    put("value_size", json!(value.as_ref().map(|value| value.len())));
+    put("value_sha256", json!(value.as_ref().map(|value| sha256(value))));
+    Ok(value)
 }
 
 /// The heading over the lines of `ls`.
