@@ -11,8 +11,9 @@ use kinescope::bolt::{Format, HashingSink, Plan};
 use kinescope::etcd::keyvalue::{KeyValue, RowKey};
 use kinescope::model::Revision;
 
-/// Writes an etcd snapshot of `keys` keys with `puts` puts each; values of 0.4 to 12 KiB, 3.2 KiB in the mean.
-pub fn make_snapshot(path: &Path, keys: u64, puts: u64) {
+/// Writes an etcd snapshot of `keys` keys with `puts` puts each; values of 0.4 to 12 KiB, 3.2 KiB in the mean, or `percent`
+/// of that.
+pub fn make_snapshot(path: &Path, keys: u64, puts: u64, percent: u64) {
     let rows = keys * puts;
     let key_of = |row: u64| {
         let key = (row * 7919) % keys;
@@ -21,11 +22,12 @@ pub fn make_snapshot(path: &Path, keys: u64, puts: u64) {
     };
     let len_of = |row: u64| {
         let dice = mix(row) % 100;
-        match dice {
+        let len = match dice {
             0..50 => 400 + mix(row + 1) % 1600,
             50..90 => 2000 + mix(row + 2) % 4000,
             _ => 6000 + mix(row + 3) % 6300,
-        }
+        };
+        len * percent / 100
     };
     let noise: Vec<u8> = (0..(1u64 << 17)).flat_map(|at| mix(at).to_le_bytes()).collect();
     let record = |row: u64| {
@@ -180,7 +182,7 @@ pub fn snapshot() -> PathBuf {
     let path = directory().join(format!("etcd-{}.snapshot", keys()));
     if !path.exists() {
         let unfinished = path.with_extension("part");
-        make_snapshot(&unfinished, keys(), 3);
+        make_snapshot(&unfinished, keys(), 3, 100);
         std::fs::rename(&unfinished, &path).unwrap();
     }
     path

@@ -1,6 +1,6 @@
 //! What the user named, as bytes that are never trusted and never written to.
 //!
-//! A path becomes a tree of files ([`tree::Tree`]: a directory on disk, or an archive spooled to an unlinked temporary
+//! A path becomes a tree of files (`tree`: a directory on disk, or an archive spooled to an unlinked temporary
 //! file), the tree is searched for datastores ([`locate`]), and the chosen one is opened: databases mapped, WAL files
 //! read. Nothing here knows what is inside the files beyond the first bytes that tell the formats apart.
 

@@ -50,7 +50,7 @@ pub const SNIFF_BYTES: usize = 65536 + 128;
 /// bbolt's magic number; it stands in the byte order of the host that wrote the file (bbolt internal/common/types.go).
 const BOLT_MAGIC: u32 = 0xED0C_DAED;
 
-/// Tells the format of a file from its first [`SNIFF_BYTES`] bytes (fewer where the file is shorter).
+/// Tells the format of a file from its first `SNIFF_BYTES` bytes (fewer where the file is shorter).
 pub fn sniff(head: &[u8]) -> Format {
     let starts = |magic: &[u8]| head.starts_with(magic);
     let wal = |last: u8| starts(&[0x37, 0x7f, 0x06, last]);

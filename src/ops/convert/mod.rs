@@ -1,7 +1,7 @@
 //! Turns a store of one engine into a store of either, with nothing lost in silence.
 //!
-//! A conversion is planned over the source's changes ([`plan`]), written beside its final name, read back and compared
-//! ([`check`]), and renamed last. The rules are in `docs/conversion.md`.
+//! A conversion is planned over the source's changes (`plan`), written beside its final name, read back and compared
+//! (`check`), and renamed last. The rules are in `docs/conversion.md`.
 
 mod chains;
 mod check;
