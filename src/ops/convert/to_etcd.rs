@@ -26,7 +26,7 @@ pub(super) fn plan<'a>(store: &'a kine::Store, options: &Options, bounds: Bounds
         leave_out_broken_lives(history, key, &mut selection, &mut left_out);
     }
     if options.history {
-        left_out.extend(old_values_only(store, &selection, bounds));
+        left_out.extend(old_values_only(store, bounds));
     }
     let numbers = Numbering::keep(history, &selection);
     let mut builder = Builder::new(history, &selection, &numbers);
@@ -106,7 +106,7 @@ fn leave_out_broken_lives(history: &History, key: KeyId, selection: &mut Selecti
 
 /// Values that only an `old_value` still holds: the row they were written by is compacted away, and etcd has no place
 /// for them. They are named by that row, which `prev_revision` tells.
-fn old_values_only(store: &kine::Store, selection: &Selection, bounds: Bounds) -> Vec<LeftOut> {
+fn old_values_only(store: &kine::Store, bounds: Bounds) -> Vec<LeftOut> {
     let history = store.history();
     let by_id = |id: i64| store.rows().binary_search_by_key(&id, |row| row.id).ok().and_then(|at| store.rows().get(at));
     let compact = history.keys().find(COMPACT_KEY);
@@ -130,7 +130,6 @@ fn old_values_only(store: &kine::Store, selection: &Selection, bounds: Bounds) -
             found.push(LeftOut { key: row.key, revision, reason: Reason::OldValueOnly });
         }
     }
-    let _ = selection;
     found
 }
 
