@@ -16,6 +16,7 @@ pub mod bolt;
 pub mod cli;
 pub mod etcd;
 pub mod kine;
+pub mod kube;
 pub mod model;
 pub mod ops;
 pub mod render;

@@ -1,0 +1,3 @@
+//! The stored object: what bytes in a datastore mean to Kubernetes, and how kubectl shows them.
+
+pub mod sink;

@@ -1,0 +1,67 @@
+//! Where a decoded object goes, token by token: JSON text, kubectl's YAML, a tree, coloured tokens.
+
+/// In which order a form shows the members of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyOrder {
+    /// By bytes, as Go's encoding/json sorts the keys of a map.
+    Bytes,
+    /// As go-yaml v2 sorts the keys of a map: letters after other characters, digit runs by their number.
+    Natural,
+}
+
+/// The name of a field of a known type: plain in every form, so no sink needs to look at its characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldName {
+    quoted: &'static str,
+}
+
+impl FieldName {
+    /// From the name as JSON writes it before a value: `"name":`.
+    pub const fn from_quoted(quoted: &'static str) -> Self {
+        Self { quoted }
+    }
+
+    /// The name alone.
+    pub fn plain(self) -> &'static str {
+        self.quoted.get(1..self.quoted.len().saturating_sub(2)).unwrap_or("")
+    }
+
+    /// The name in quotes, and the colon.
+    pub const fn quoted(self) -> &'static str {
+        self.quoted
+    }
+}
+
+/// Takes the tokens of one value in order. Members of an object come already in the order that [`Sink::ORDER`] names:
+/// whoever produces the tokens sorts.
+pub trait Sink {
+    /// The order in which this form wants the members of an object.
+    const ORDER: KeyOrder;
+
+    /// An object begins; members follow, each a key and a value.
+    fn begin_object(&mut self);
+    /// The object that began last ends.
+    fn end_object(&mut self);
+    /// The key of the next member: any text.
+    fn key(&mut self, key: &str);
+    /// The key of the next member: the name of a known field.
+    fn field(&mut self, name: FieldName) {
+        self.key(name.plain());
+    }
+    /// An array begins; values follow.
+    fn begin_array(&mut self);
+    /// The array that began last ends.
+    fn end_array(&mut self);
+    /// `null`
+    fn null(&mut self);
+    /// `true` or `false`
+    fn bool(&mut self, value: bool);
+    /// A whole number. Go's Unstructured keeps numbers beyond `i64` as floats: they come through [`Sink::float`].
+    fn int(&mut self, value: i64);
+    /// A finite number that is not a whole `i64`.
+    fn float(&mut self, value: f64);
+    /// A string.
+    fn string(&mut self, value: &str);
+    /// Bytes, which every form shows as standard base64 with padding.
+    fn bytes(&mut self, value: &[u8]);
+}
