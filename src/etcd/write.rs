@@ -87,7 +87,11 @@ impl Image<'_> {
     ///
     /// # Errors
     /// The sink failed, a value could not be read, or `progress` said no.
-    pub fn write<W: Write>(&self, out: W, mut progress: impl FnMut(u64) -> bool) -> Result<(W, [u8; 32]), WriteError> {
+    pub fn write<W: Write + Send + 'static>(
+        &self,
+        out: W,
+        mut progress: impl FnMut(u64) -> bool,
+    ) -> Result<(W, [u8; 32]), WriteError> {
         let small: Vec<(&str, SmallRows)> =
             BUCKETS.iter().filter(|&&name| name != "key").map(|&name| (name, self.small_bucket(name))).collect();
         let mut plan = Plan::new(Format::default());

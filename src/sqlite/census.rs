@@ -1,6 +1,7 @@
 //! What every page of a database is used for, and what is used twice or not at all.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
 
@@ -164,12 +165,25 @@ impl Census {
     }
 }
 
-/// A payload with overflow pages, and how many cells and bytes its page holds.
+/// How many cells and bytes a page holds, and which of them go on on overflow pages.
 struct PageCells {
     cells: u64,
     payload_bytes: u64,
-    chains: Vec<(PayloadRef, u16)>,
+    chains: Vec<ChainOf>,
     damage: Vec<Damage>,
+}
+
+/// The overflow chain of one cell, followed ahead of its being entered unless that would have cost too much.
+struct ChainOf {
+    payload: PayloadRef,
+    position: u16,
+    followed: Option<Followed>,
+}
+
+/// The pages of a chain, as far as it holds.
+struct Followed {
+    pages: Vec<PageNo>,
+    result: Result<(), Damage>,
 }
 
 impl Database {
@@ -244,20 +258,29 @@ impl Database {
                 pages.leaves.iter().copied().chain(interior).collect()
             }
         };
+        // In a healthy database all chains together have fewer pages than it. What goes beyond is followed one by one below,
+        // where a page that is used already ends the walk.
+        let budget = AtomicU32::new(self.page_count());
         let found: Vec<PageCells> = holders
             .par_iter()
             .with_min_len(64)
-            .map(|leaf| match tree {
-                TreeKind::Table => {
-                    let mut damage = Vec::new();
-                    let cells = self.leaf_cells(leaf, &mut damage);
-                    PageCells::new(cells.iter().map(|cell| (cell.payload, cell.position)), damage)
+            .map(|leaf| {
+                let mut damage = Vec::new();
+                let mut found = match tree {
+                    TreeKind::Table => {
+                        let cells = self.leaf_cells(leaf, &mut damage);
+                        PageCells::new(cells.iter().map(|cell| (cell.payload, cell.position)))
+                    }
+                    TreeKind::Index => {
+                        let cells = self.index_cells(leaf.page, &mut damage);
+                        PageCells::new(cells.iter().map(|cell| (cell.payload, cell.position)))
+                    }
+                };
+                found.damage = damage;
+                for chain in &mut found.chains {
+                    chain.followed = self.follow(&chain.payload, &budget);
                 }
-                TreeKind::Index => {
-                    let mut damage = Vec::new();
-                    let cells = self.index_cells(leaf.page, &mut damage);
-                    PageCells::new(cells.iter().map(|cell| (cell.payload, cell.position)), damage)
-                }
+                found
             })
             .collect();
         let mut used = TreeUse {
@@ -274,13 +297,55 @@ impl Database {
             used.cells += page.cells;
             used.payload_bytes += page.payload_bytes;
             damage.extend(page.damage);
-            for (payload, position) in page.chains {
-                let (pages, result) = self.claim_chain(&payload, position, claims);
+            for chain in page.chains {
+                let (pages, result) = match chain.followed {
+                    Some(followed) => self.claim_followed(&chain.payload, chain.position, followed, claims),
+                    None => self.claim_chain(&chain.payload, chain.position, claims),
+                };
                 used.overflow_pages += pages;
                 damage.extend(result.err());
             }
         }
         Some(used)
+    }
+
+    /// Follows an overflow chain without entering its pages; `None` when the budget of pages has been spent.
+    fn follow(&self, payload: &PayloadRef, budget: &AtomicU32) -> Option<Followed> {
+        let pages = self.geometry().overflow_pages(payload.len(), payload.local_len());
+        let spend = |left: u32| left.checked_sub(pages);
+        budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend).ok()?;
+        let mut followed = Followed { pages: Vec::with_capacity(pages as usize), result: Ok(()) };
+        let links = match self.chain(payload) {
+            Ok(chain) => chain,
+            Err(found) => return Some(Followed { result: Err(found), ..followed }),
+        };
+        for link in links {
+            match link {
+                Ok((page, _)) => followed.pages.push(page),
+                Err(found) => followed.result = Err(found),
+            }
+        }
+        Some(followed)
+    }
+
+    fn claim_followed(
+        &self,
+        payload: &PayloadRef,
+        position: u16,
+        followed: Followed,
+        claims: &mut Claims,
+    ) -> (u32, Result<(), Damage>) {
+        for (count, &page) in (0u32..).zip(&followed.pages) {
+            if let Err(before) = claims.claim(page, PageUse::Overflow) {
+                return (count, Err(self.chain_meets(payload, position, page, before)));
+            }
+        }
+        (followed.pages.len() as u32, followed.result)
+    }
+
+    fn chain_meets(&self, payload: &PayloadRef, position: u16, page: PageNo, before: PageUse) -> Damage {
+        let what = format!("its overflow chain runs into page {page}, which is already used as {before}");
+        self.damage_in(payload.page(), position, "page-twice", what)
     }
 
     /// Follows an overflow chain and enters its pages; stops at a page that is used already, so that all chains
@@ -297,8 +362,7 @@ impl Database {
                 Err(found) => return (pages, Err(found)),
             };
             if let Err(before) = claims.claim(page, PageUse::Overflow) {
-                let what = format!("its overflow chain runs into page {page}, which is already used as {before}");
-                return (pages, Err(self.damage_in(payload.page(), position, "page-twice", what)));
+                return (pages, Err(self.chain_meets(payload, position, page, before)));
             }
             pages += 1;
         }
@@ -352,13 +416,13 @@ impl Database {
 }
 
 impl PageCells {
-    fn new(cells: impl Iterator<Item = (PayloadRef, u16)>, damage: Vec<Damage>) -> Self {
-        let mut found = Self { cells: 0, payload_bytes: 0, chains: Vec::new(), damage };
+    fn new(cells: impl Iterator<Item = (PayloadRef, u16)>) -> Self {
+        let mut found = Self { cells: 0, payload_bytes: 0, chains: Vec::new(), damage: Vec::new() };
         for (payload, position) in cells {
             found.cells += 1;
             found.payload_bytes += u64::from(payload.len());
             if payload.overflows() {
-                found.chains.push((payload, position));
+                found.chains.push(ChainOf { payload, position, followed: None });
             }
         }
         found
