@@ -170,20 +170,35 @@ struct PageCells {
     cells: u64,
     payload_bytes: u64,
     chains: Vec<ChainOf>,
+    /// The pages of all followed chains, one chain behind the other.
+    links: Vec<PageNo>,
+    /// Why chains ended early, in their order.
+    broken: Vec<Damage>,
     damage: Vec<Damage>,
 }
 
-/// The overflow chain of one cell, followed ahead of its being entered unless that would have cost too much.
+/// The overflow chain of one cell.
 struct ChainOf {
     payload: PayloadRef,
     position: u16,
-    followed: Option<Followed>,
+    followed: Followed,
 }
 
-/// The pages of a chain, as far as it holds.
-struct Followed {
-    pages: Vec<PageNo>,
-    result: Result<(), Damage>,
+/// How far a chain was followed ahead of its pages being entered.
+#[derive(Clone, Copy)]
+enum Followed {
+    /// Not at all: it would have cost too much.
+    No,
+    /// To its end.
+    Whole {
+        /// How many pages it has.
+        pages: u32,
+    },
+    /// To where it does not hold.
+    Broken {
+        /// How many pages it has before that.
+        pages: u32,
+    },
 }
 
 impl Database {
@@ -277,9 +292,7 @@ impl Database {
                     }
                 };
                 found.damage = damage;
-                for chain in &mut found.chains {
-                    chain.followed = self.follow(&chain.payload, &budget);
-                }
+                self.follow_all(&mut found, &budget);
                 found
             })
             .collect();
@@ -297,10 +310,19 @@ impl Database {
             used.cells += page.cells;
             used.payload_bytes += page.payload_bytes;
             damage.extend(page.damage);
+            let mut links = page.links.iter().copied();
+            let mut broken = page.broken.into_iter();
             for chain in page.chains {
                 let (pages, result) = match chain.followed {
-                    Some(followed) => self.claim_followed(&chain.payload, chain.position, followed, claims),
-                    None => self.claim_chain(&chain.payload, chain.position, claims),
+                    Followed::No => self.claim_chain(&chain.payload, chain.position, claims),
+                    Followed::Whole { pages } => {
+                        let own = links.by_ref().take(pages as usize);
+                        self.claim_followed(&chain, own, None, claims)
+                    }
+                    Followed::Broken { pages } => {
+                        let own = links.by_ref().take(pages as usize);
+                        self.claim_followed(&chain, own, broken.next(), claims)
+                    }
                 };
                 used.overflow_pages += pages;
                 damage.extend(result.err());
@@ -309,38 +331,53 @@ impl Database {
         Some(used)
     }
 
-    /// Follows an overflow chain without entering its pages; `None` when the budget of pages has been spent.
-    fn follow(&self, payload: &PayloadRef, budget: &AtomicU32) -> Option<Followed> {
-        let pages = self.geometry().overflow_pages(payload.len(), payload.local_len());
-        let spend = |left: u32| left.checked_sub(pages);
-        budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend).ok()?;
-        let mut followed = Followed { pages: Vec::with_capacity(pages as usize), result: Ok(()) };
-        let links = match self.chain(payload) {
-            Ok(chain) => chain,
-            Err(found) => return Some(Followed { result: Err(found), ..followed }),
-        };
-        for link in links {
-            match link {
-                Ok((page, _)) => followed.pages.push(page),
-                Err(found) => followed.result = Err(found),
+    /// Follows the overflow chains of a page's cells without entering their pages, until the budget of pages is spent.
+    fn follow_all(&self, cells: &mut PageCells, budget: &AtomicU32) {
+        for chain in &mut cells.chains {
+            let pages = self.geometry().overflow_pages(chain.payload.len(), chain.payload.local_len());
+            let spend = |left: u32| left.checked_sub(pages);
+            if budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend).is_err() {
+                continue;
             }
+            let before = cells.links.len();
+            let result = self.chain(&chain.payload).and_then(|mut links| {
+                links.try_for_each(|link| {
+                    cells.links.push(link?.0);
+                    Ok(())
+                })
+            });
+            let pages = (cells.links.len() - before) as u32;
+            chain.followed = match result {
+                Ok(()) => Followed::Whole { pages },
+                Err(found) => {
+                    cells.broken.push(found);
+                    Followed::Broken { pages }
+                }
+            };
         }
-        Some(followed)
     }
 
+    /// Enters the pages of a chain that was followed already. All of them are taken from `links`, also behind a page that is
+    /// used twice.
     fn claim_followed(
         &self,
-        payload: &PayloadRef,
-        position: u16,
-        followed: Followed,
+        chain: &ChainOf,
+        links: impl Iterator<Item = PageNo>,
+        broken: Option<Damage>,
         claims: &mut Claims,
     ) -> (u32, Result<(), Damage>) {
-        for (count, &page) in (0u32..).zip(&followed.pages) {
-            if let Err(before) = claims.claim(page, PageUse::Overflow) {
-                return (count, Err(self.chain_meets(payload, position, page, before)));
+        let mut pages = 0;
+        let mut met = None;
+        for page in links {
+            if met.is_some() {
+                continue;
+            }
+            match claims.claim(page, PageUse::Overflow) {
+                Ok(()) => pages += 1,
+                Err(before) => met = Some(self.chain_meets(&chain.payload, chain.position, page, before)),
             }
         }
-        (followed.pages.len() as u32, followed.result)
+        (pages, met.or(broken).map_or(Ok(()), Err))
     }
 
     fn chain_meets(&self, payload: &PayloadRef, position: u16, page: PageNo, before: PageUse) -> Damage {
@@ -417,12 +454,19 @@ impl Database {
 
 impl PageCells {
     fn new(cells: impl Iterator<Item = (PayloadRef, u16)>) -> Self {
-        let mut found = Self { cells: 0, payload_bytes: 0, chains: Vec::new(), damage: Vec::new() };
+        let mut found = Self {
+            cells: 0,
+            payload_bytes: 0,
+            chains: Vec::new(),
+            links: Vec::new(),
+            broken: Vec::new(),
+            damage: Vec::new(),
+        };
         for (payload, position) in cells {
             found.cells += 1;
             found.payload_bytes += u64::from(payload.len());
             if payload.overflows() {
-                found.chains.push(ChainOf { payload, position, followed: None });
+                found.chains.push(ChainOf { payload, position, followed: Followed::No });
             }
         }
         found
