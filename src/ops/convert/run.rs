@@ -101,13 +101,14 @@ pub fn convert(
     // the writing, and decide before the rename.
     std::thread::scope(|scope| {
         let trailer = scope.spawn(|| job.source.trailer());
-        let contradictions = scope.spawn(|| source.contradictions());
-        let written = write(job, &plan, &destination, progress);
+        // Not on a thread of its own: who waits for that inside rayon's pool would take away what it needs.
+        let (written, contradictions) =
+            rayon::join(|| write(job, &plan, &destination, progress), || source.contradictions());
         let trailer = trailer.join().unwrap_or(Some(Trailer::Wrong));
         if trailer == Some(Trailer::Wrong) {
             return Err(ConvertError::Trailer(job.source.name.clone()));
         }
-        refuse_damaged(contradictions.join().unwrap_or_else(|_| source.contradictions()), &[])?;
+        refuse_damaged(contradictions, &[])?;
         let (made, report) = written.map_err(|error| match error {
             ConvertError::Build(what) => ConvertError::Build(format!("{}: {what}", job.target.display())),
             other => other,
