@@ -2,8 +2,12 @@
 
 pub mod decode;
 pub mod envelope;
+pub mod json;
 pub mod minor;
 pub mod natural;
+mod number;
 pub mod sink;
 pub mod table;
+mod text;
 pub mod wire;
+pub mod yaml;
