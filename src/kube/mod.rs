@@ -1,3 +1,6 @@
 //! The stored object: what bytes in a datastore mean to Kubernetes, and how kubectl shows them.
 
+pub mod columns;
+pub mod resources;
+pub mod selector;
 pub mod sink;
