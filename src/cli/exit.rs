@@ -1,6 +1,7 @@
 //! How a command ends.
 
 use crate::ops::convert::ConvertError;
+use crate::ops::keyring::KeyringError;
 use crate::ops::store::OpenError;
 use crate::source::{Damage, SourceError};
 
@@ -41,6 +42,9 @@ pub enum Failure {
     /// A conversion was refused or failed.
     #[error(transparent)]
     Convert(#[from] ConvertError),
+    /// The keys to open values with are not there, or do not fit.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
     /// The arguments do not go together, or name what is not there.
     #[error("{0}")]
     Usage(String),

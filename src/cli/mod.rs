@@ -9,6 +9,7 @@ mod exit;
 mod get;
 mod info;
 mod key;
+mod keys;
 mod lines;
 mod log;
 mod ls;

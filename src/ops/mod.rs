@@ -3,5 +3,6 @@
 mod behind;
 pub mod convert;
 pub mod info;
+pub mod keyring;
 pub mod output;
 pub mod store;

@@ -21,6 +21,7 @@ const INFO: usize = 32;
 const SOURCE_IS_SEED: i32 = 1;
 
 /// What the KMS unwraps for a provider: the seed of v2, or a data key of v2 or v1.
+#[derive(Clone)]
 pub struct KmsSeed {
     provider: String,
     seed: [u8; SEED],
