@@ -24,6 +24,14 @@ pub fn convert_json(report: &Report) -> Value {
         object.insert("what".to_owned(), json!(made.what));
         Value::Object(object)
     });
+    let added = report.added.iter().map(|added| {
+        let mut object = Map::new();
+        put_key(&mut object, &added.key);
+        object.insert("revision".to_owned(), json!(added.revision));
+        object.insert("op".to_owned(), json!(added.op.name()));
+        object.insert("value_size".to_owned(), json!(added.value_size));
+        Value::Object(object)
+    });
     let prefixes = report
         .prefixes
         .iter()
@@ -42,6 +50,7 @@ pub fn convert_json(report: &Report) -> Value {
         "left_out": left_out.collect::<Vec<_>>(),
         "not_wanted": report.not_wanted,
         "translated": translated.collect::<Vec<_>>(),
+        "added": added.collect::<Vec<_>>(),
         "prefixes": prefixes.collect::<Vec<_>>(),
         "notes": report.notes,
     })
