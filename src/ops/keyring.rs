@@ -276,7 +276,7 @@ fn variant_text(variant: Variant) -> &'static str {
     }
 }
 
-fn no_fit(history: &History, token: &Token) -> KeyringError {
+pub(super) fn no_fit(history: &History, token: &Token) -> KeyringError {
     let live: Vec<String> = live_bootstrap_keys(history)
         .map(|(key, _)| String::from_utf8_lossy(history.keys().get(key)).into_owned())
         .collect();

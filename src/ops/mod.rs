@@ -1,6 +1,7 @@
 //! What kinescope does: takes stores, returns data and progress, prints nothing.
 
 mod behind;
+pub mod bootstrap;
 pub mod convert;
 pub mod info;
 pub mod keyring;

@@ -107,6 +107,8 @@ pub enum OverlayError {
 #[derive(Clone, Copy)]
 struct Newest {
     revision: i64,
+    /// kine's column `value`, which a tombstone may have too.
+    column: Option<Content>,
     /// What is known of the life that goes on; `None` for a tombstone.
     life: Option<Life>,
 }
@@ -159,14 +161,15 @@ fn newest_of(rows: &Rows, names: &[Name]) -> HashMap<Name, Newest> {
                 let create_revision = if row.created { row.id } else { row.create_revision };
                 let value = row.value.unwrap_or(Content::Empty);
                 let life = (!row.deleted).then_some(Life { create_revision, version: 0, value });
-                newest.entry(row.name).or_insert(Newest { revision: row.id, life });
+                newest.entry(row.name).or_insert(Newest { revision: row.id, column: row.value, life });
             }
         }
         Rows::Etcd(rows) => {
             for row in rows.iter().rev().filter(|row| names.contains(&row.name)) {
                 let life = Life { create_revision: row.create_revision, version: row.version, value: row.value };
                 let life = (!row.at.tombstone).then_some(life);
-                newest.entry(row.name).or_insert(Newest { revision: row.at.revision.main, life });
+                let revision = row.at.revision.main;
+                newest.entry(row.name).or_insert(Newest { revision, column: None, life });
             }
         }
     }
@@ -211,23 +214,28 @@ fn add_one(
         version: life.map_or(1, |life| life.version.saturating_add(1)),
         value,
     });
-    match &mut plan.rows {
-        Rows::Kine(rows) => rows.push(kine_row(name, revision, before, now, ttl)),
+    let column = match &mut plan.rows {
+        Rows::Kine(rows) => {
+            let row = kine_row(name, revision, before, now, ttl);
+            rows.push(row);
+            row.value
+        }
         Rows::Etcd(rows) => {
             let lease = ttl.map_or(0, |ttl| lease(&mut plan.leases, &change.key, revision, ttl));
             rows.push(etcd_row(name, revision, now, lease));
+            None
         }
-    }
-    Ok(Newest { revision, life: now })
+    };
+    Ok(Newest { revision, column, life: now })
 }
 
-/// As kine's own log writes it: a tombstone holds the value it ends, twice (kine pkg/drivers/generic; a later kine leaves
-/// one out, and every kine reads both).
+/// As kine up to 0.15 writes it, which every kine reads: `old_value` is the column `value` of the row before, and a
+/// tombstone has the value it ends in both (kine pkg/logstructured/sqllog/sql.go).
 fn kine_row(name: Name, id: i64, before: Option<Newest>, now: Option<Life>, ttl: Option<i64>) -> kine::NewRow {
     let ended = before.and_then(|before| before.life);
     let row = kine::NewRow {
         prev_revision: before.map_or(0, |before| before.revision),
-        old_value: ended.map(|life| life.value),
+        old_value: before.and_then(|before| before.column),
         lease: ttl.unwrap_or(0),
         ..kine::NewRow::blank(id, name)
     };
