@@ -410,6 +410,7 @@ fn convert_reports_what_it_did() {
             ("left_out", Is::List),
             ("not_wanted", Is::Int),
             ("translated", Is::List),
+            ("added", Is::List),
             ("prefixes", Is::List),
             ("notes", Is::List),
         ];

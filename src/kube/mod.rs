@@ -2,6 +2,7 @@
 
 pub mod columns;
 pub mod decode;
+pub mod encryption;
 pub mod envelope;
 pub mod json;
 pub mod minor;

@@ -2,6 +2,7 @@
 //!
 //! The JSON shapes are documented in `docs/json.md`; an object with an envelope says its version.
 
+mod bootstrap;
 mod changes;
 mod convert;
 mod info;
@@ -9,6 +10,7 @@ mod keys;
 mod tables;
 mod text;
 
+pub use bootstrap::{BootstrapReport, bootstrap_json, bootstrap_text};
 pub use changes::{change_json, change_text, log_text};
 pub use convert::{convert_json, convert_text};
 pub use info::{info_json, info_text};

@@ -343,6 +343,7 @@ fn read_back(job: &Convert<'_>, plan: &Plan<'_>, made: &Made) -> Result<Report, 
         left_out: plan.left_out.iter().map(|left| (keys.get(left.key).to_vec(), *left)).collect(),
         not_wanted: plan.not_wanted,
         translated: plan.translated.iter().map(|made| (keys.get(made.key).to_vec(), made.clone())).collect(),
+        added: plan.added.clone(),
         prefixes: prefixes?,
         notes: plan.notes.clone(),
     })
