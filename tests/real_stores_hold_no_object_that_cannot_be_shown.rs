@@ -81,10 +81,10 @@ fn objects_are_those_that_kubectl_printed() {
                 continue;
             };
             let options = Options { managed_fields: true, ..Options::kubectl(MINOR, Some(revision)) };
-            // Kubectl also lists Events in another version than the one that is stored.
-            if let Some(object) = shown(value, &options).filter(|object| object["apiVersion"] == printed["apiVersion"])
-            {
-                assert_eq!(object, printed, "{archive}");
+            let Some(object) = shown(value, &options) else { continue };
+            // Kubectl's YAML loses U+0085; and it lists Events in another version, too, than the one that is stored.
+            if !object.to_string().contains('\u{85}') && object["apiVersion"] == printed["apiVersion"] {
+                assert_eq!(objects::difference(&object, &printed, ""), None, "{archive}");
                 same += 1;
             }
         }
