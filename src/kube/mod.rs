@@ -2,6 +2,8 @@
 
 pub mod columns;
 pub mod decode;
+mod embedded;
+pub mod encode;
 pub mod encryption;
 pub mod envelope;
 pub mod json;
@@ -13,5 +15,6 @@ pub mod selector;
 pub mod sink;
 pub mod table;
 mod text;
+mod time;
 pub mod wire;
 pub mod yaml;

@@ -252,3 +252,16 @@ impl Sink for Tree {
         self.put(base64::engine::general_purpose::STANDARD.encode(value).into());
     }
 }
+
+/// Where two trees differ first: the path, and both values.
+pub fn difference(one: &Value, other: &Value, path: &str) -> Option<String> {
+    match (one, other) {
+        (Value::Object(a), Value::Object(b)) => {
+            a.keys().chain(b.keys()).find_map(|key| difference(&one[key], &other[key], &format!("{path}.{key}")))
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            (0..a.len()).find_map(|at| difference(&a[at], &b[at], &format!("{path}[{at}]")))
+        }
+        _ => (one != other).then(|| format!("{path}: {one} {other}")),
+    }
+}

@@ -4,12 +4,10 @@
 //! absent, what is left out although it is there, and how the special types look. Tests hold them against what the real
 //! Kubernetes code printed.
 
-mod embedded;
 mod map;
 mod notes;
 mod scan;
 mod special;
-mod time;
 mod walk;
 
 pub use notes::{Notes, Place};

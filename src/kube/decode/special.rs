@@ -1,10 +1,11 @@
 //! The types that have a JSON form of their own.
 
+use super::Damage;
 use super::walk::{Role, Step, Walker, damaged};
-use super::{Damage, embedded, time};
 use crate::kube::sink::Sink;
 use crate::kube::table::{Kind, MessageId, Slot};
 use crate::kube::wire::{self, WireFault, WireType};
+use crate::kube::{embedded, time};
 
 /// The fields 1 to 3 of a special type. All of them have no more.
 #[derive(Clone, Copy, Default)]
@@ -102,7 +103,7 @@ impl<S: Sink> Walker<'_, S> {
             }
             Kind::Raw => match Fields::read(bytes, &[WireType::Bytes]).map_err(fault)?.bytes[0] {
                 None | Some([]) => self.sink.null(),
-                Some(raw) => embedded::emit(raw, self.sink).map_err(fault)?,
+                Some(raw) => embedded::emit(raw, self.sink).map_err(|what| fault(Damage::EmbeddedJson(what)))?,
             },
             Kind::StringList => self.strings(bytes, 1, message, number)?,
             Kind::OrBool(id) => {

@@ -56,7 +56,7 @@ impl<'a> Builder<'a> {
             slots.push((type_meta(r#""kind":"#), 0));
         }
         let first_scope = self.types.scopes.len();
-        self.scope(at, &mut slots, 0);
+        self.scope(at, &mut slots, true, 0);
         let first_slot = self.types.slots.len() as u32;
         natural::sort_members(&mut slots, self.order, |(slot, _)| slot.name.plain());
         // Where each target stands now that the slots are in order.
@@ -77,11 +77,11 @@ impl<'a> Builder<'a> {
     }
 
     /// Lays out the numbers of a message, and adds its slots, each with the place of its target.
-    fn scope(&mut self, at: usize, slots: &mut Vec<(Slot, usize)>, depth: usize) {
+    fn scope(&mut self, at: usize, slots: &mut Vec<(Slot, usize)>, current: bool, depth: usize) {
         let (facts, name) = self.fields(at);
         let numbers = facts.iter().map(|field| field.number + 1).max().unwrap_or(0);
         let first = self.types.targets.len();
-        self.types.scopes.push(Scope { message: name, first: first as u32, numbers });
+        self.types.scopes.push(Scope { message: name, first: first as u32, numbers, current });
         self.types.targets.resize(first + usize::from(numbers), Target::Unknown);
         for field in facts {
             let place = first + usize::from(field.number);
@@ -94,7 +94,7 @@ impl<'a> Builder<'a> {
                 if let Some(target) = self.types.targets.get_mut(place) {
                     *target = Target::Inline(ScopeId(self.types.scopes.len() as u16));
                 }
-                self.scope(usize::from(*inner), slots, depth + 1);
+                self.scope(usize::from(*inner), slots, current && field.current, depth + 1);
             }
         }
     }

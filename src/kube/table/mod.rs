@@ -119,6 +119,7 @@ struct Scope {
     message: &'static str,
     first: u32,
     numbers: u16,
+    current: bool,
 }
 
 /// What a field number means.
@@ -192,6 +193,11 @@ impl Types {
         (0..u32::from(scope.numbers))
             .filter_map(move |number| Some((number, *self.targets.get((scope.first + number) as usize)?)))
             .filter(|(_, target)| *target != Target::Unknown)
+    }
+
+    /// Whether the release of this table has the message in its parent.
+    pub fn scope_is_current(&self, scope: ScopeId) -> bool {
+        self.scopes[usize::from(scope.0)].current
     }
 
     /// The name of the message that a scope belongs to.
