@@ -16,10 +16,14 @@ const DIGITS: usize = 17;
 
 impl Digits {
     fn of(value: f64) -> Self {
+        Self::shown_as(value.is_sign_negative(), format_args!("{:e}", value.abs()))
+    }
+
+    fn shown_as(negative: bool, scientific: fmt::Arguments<'_>) -> Self {
         let mut shown = Shown::default();
         // The buffer holds every double in this notation, so nothing can fail.
-        let _ = write!(shown, "{:e}", value.abs());
-        let mut found = Self { negative: value.is_sign_negative(), digits: [0; DIGITS], len: 0, point: 1 };
+        let _ = shown.write_fmt(scientific);
+        let mut found = Self { negative, digits: [0; DIGITS], len: 0, point: 1 };
         let mut bytes = shown.text().bytes();
         for byte in bytes.by_ref() {
             match byte {
@@ -160,6 +164,28 @@ pub(super) fn push_yaml(out: &mut Vec<u8>, value: f64) {
         out.truncate(start);
     }
     push_general(out, &digits);
+}
+
+/// The number that JSON shows without point and exponent, if it is whole, as Go reads it back: an `i64`, if it fits.
+pub(super) fn whole_in_json(value: f64) -> Option<i64> {
+    let mut shown = Vec::new();
+    push_json(&mut shown, value);
+    std::str::from_utf8(&shown).ok()?.parse().ok()
+}
+
+/// A number that is the key of a map in YAML, as sigs.k8s.io/yaml makes a string of it: format `g` in single precision.
+pub(super) fn key_text(value: f64) -> String {
+    let mut text = Vec::new();
+    #[allow(clippy::cast_possible_truncation, reason = "that is what Go does")]
+    let single = value as f32;
+    if single.is_nan() {
+        return ".nan".to_owned();
+    }
+    if single.is_infinite() {
+        return if single > 0.0 { ".inf" } else { "-.inf" }.to_owned();
+    }
+    push_general(&mut text, &Digits::shown_as(single.is_sign_negative(), format_args!("{:e}", single.abs())));
+    String::from_utf8(text).unwrap_or_default()
 }
 
 /// Go's format `g` with the shortest digits (strconv, ftoa.go): an exponent below 1e-4 and from 1e6.

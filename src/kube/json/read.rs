@@ -1,6 +1,7 @@
 //! JSON text to tokens.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use super::tape::{JsonError, Kind, Node, Tape};
 use crate::kube::natural;
@@ -17,6 +18,26 @@ pub struct Reader {
 pub struct Reading {
     /// Bytes that are no UTF-8 and became U+FFFD each, as Go does it.
     pub replaced: usize,
+    /// Members that have the key of a later one in the same object, and were left out, as Go does it.
+    pub repeated: usize,
+}
+
+/// The first value of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::kube) struct First {
+    /// Bytes up to its end.
+    pub(in crate::kube) len: usize,
+    /// The first key that a later one repeats.
+    pub(in crate::kube) repeated: Option<RepeatedKey>,
+}
+
+/// A key that comes again in the same object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::kube) struct RepeatedKey {
+    /// Where it stands.
+    pub(in crate::kube) offset: usize,
+    /// The key.
+    pub(in crate::kube) key: String,
 }
 
 impl Reader {
@@ -30,18 +51,30 @@ impl Reader {
     /// # Errors
     /// When the text is no JSON, or nested too deep.
     pub fn read<S: Sink>(&mut self, text: &[u8], sink: &mut S) -> Result<Reading, JsonError> {
-        let (text, reading) = valid_text(text);
+        let (text, replaced) = valid_text(text);
         self.tape.read(&text, S::ORDER)?;
-        let walk = Walk { tape: &self.tape, text: &text };
+        let walk = Walk::new(&self.tape, &text);
         walk.value(0, sink);
-        Ok(reading)
+        Ok(Reading { replaced, repeated: walk.repeated.get() })
+    }
+
+    /// Sends the first value of `text`; others may follow it.
+    pub(in crate::kube) fn read_first<S: Sink>(&mut self, text: &str, sink: &mut S) -> Result<First, JsonError> {
+        let len = self.tape.read_first(text, S::ORDER)?.at;
+        let walk = Walk::new(&self.tape, text);
+        walk.value(0, sink);
+        let repeated = walk.first_repeated.get().and_then(|key| {
+            let offset = walk.node(key)?.next as usize;
+            Some(RepeatedKey { offset, key: walk.text(key).to_owned() })
+        });
+        Ok(First { len, repeated })
     }
 }
 
-/// The text as UTF-8: what is none is replaced byte by byte, as Go's `utf8.DecodeRune` steps.
-fn valid_text(bytes: &[u8]) -> (Cow<'_, str>, Reading) {
+/// The text as UTF-8: what is none is replaced byte by byte, as Go's `utf8.DecodeRune` steps. And how many bytes were.
+fn valid_text(bytes: &[u8]) -> (Cow<'_, str>, usize) {
     if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
-        return (Cow::Borrowed(text), Reading::default());
+        return (Cow::Borrowed(text), 0);
     }
     let mut valid = String::with_capacity(bytes.len());
     let mut replaced = 0;
@@ -58,16 +91,22 @@ fn valid_text(bytes: &[u8]) -> (Cow<'_, str>, Reading) {
         replaced += 1;
         rest = after;
     }
-    (Cow::Owned(valid), Reading { replaced })
+    (Cow::Owned(valid), replaced)
 }
 
 /// A tape and the text it was made of.
 struct Walk<'a> {
     tape: &'a Tape,
     text: &'a str,
+    repeated: Cell<usize>,
+    first_repeated: Cell<Option<u32>>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(tape: &'a Tape, text: &'a str) -> Self {
+        Self { tape, text, repeated: Cell::default(), first_repeated: Cell::default() }
+    }
+
     fn node(&self, index: u32) -> Option<&Node> {
         self.tape.nodes.get(index as usize)
     }
@@ -126,7 +165,14 @@ impl Walk<'_> {
         natural::sort_members(&mut keys, KeyOrder::Bytes, |key| self.text(*key));
         // From the end, so that the last of equal ones is kept.
         keys.reverse();
-        keys.dedup_by(|a, b| self.text(*a) == self.text(*b));
+        keys.dedup_by(|a, b| {
+            let is_repeated = self.text(*a) == self.text(*b);
+            if is_repeated {
+                self.repeated.update(|count| count + 1);
+                self.first_repeated.set(self.first_repeated.get().or(Some(*b)));
+            }
+            is_repeated
+        });
         keys.reverse();
         if order == KeyOrder::Natural {
             natural::sort_members(&mut keys, order, |key| self.text(*key));

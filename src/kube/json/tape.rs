@@ -73,7 +73,7 @@ pub(super) enum Kind {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node {
     pub(super) kind: Kind,
-    /// The index behind this value and everything in it.
+    /// Of a value, the index behind it and everything in it; of a key, where it begins in the text.
     pub(super) next: u32,
     payload: u64,
 }
@@ -126,6 +126,13 @@ impl Tape {
 
     /// Reads all of `text`, which must hold exactly one value. Objects whose keys do not ascend in `order` are marked.
     pub(super) fn read(&mut self, text: &str, order: KeyOrder) -> Result<(), JsonError> {
+        let mut cursor = self.read_first(text, order)?;
+        cursor.skip_space();
+        if cursor.at < text.len() { Err(cursor.fault(JsonFault::Trailing)) } else { Ok(()) }
+    }
+
+    /// Reads the first value of `text`; the cursor stands behind it.
+    pub(super) fn read_first<'a>(&mut self, text: &'a str, order: KeyOrder) -> Result<Cursor<'a>, JsonError> {
         self.nodes.clear();
         self.unescaped.clear();
         self.open.clear();
@@ -134,8 +141,7 @@ impl Tape {
             return Err(cursor.fault(JsonFault::TooLong));
         }
         self.read_values(text, &mut cursor, order)?;
-        cursor.skip_space();
-        if cursor.at < text.len() { Err(cursor.fault(JsonFault::Trailing)) } else { Ok(()) }
+        Ok(cursor)
     }
 
     fn read_values(&mut self, text: &str, cursor: &mut Cursor<'_>, order: KeyOrder) -> Result<(), JsonError> {
@@ -227,7 +233,8 @@ impl Tape {
         if cursor.peek() != Some(b'"') {
             return Err(cursor.unexpected());
         }
-        let key = self.read_string(cursor)?;
+        let offset = cursor.at as u32;
+        let key = Node { next: offset, ..self.read_string(cursor)? };
         cursor.skip_space();
         if cursor.peek() != Some(b':') {
             return Err(cursor.unexpected());
@@ -241,7 +248,7 @@ impl Tape {
         {
             object.kind = Kind::Unsorted;
         }
-        self.push(key);
+        self.nodes.push(key);
         Ok(())
     }
 
@@ -330,9 +337,9 @@ fn read_number(cursor: &mut Cursor<'_>) -> Result<Node, JsonError> {
 }
 
 /// A place in the text.
-struct Cursor<'a> {
+pub(super) struct Cursor<'a> {
     bytes: &'a [u8],
-    at: usize,
+    pub(super) at: usize,
 }
 
 impl Cursor<'_> {
@@ -451,5 +458,5 @@ fn stops_in(word: u64) -> u64 {
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let zero_in = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
     let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-    control | zero_in(word ^ ONES * u64::from(b'"')) | zero_in(word ^ ONES * u64::from(b'\\'))
+    control | zero_in(word ^ (ONES * u64::from(b'"'))) | zero_in(word ^ (ONES * u64::from(b'\\')))
 }

@@ -2,8 +2,12 @@
 
 mod analysis;
 mod block;
+mod build;
 mod emit;
+mod odd_breaks;
 mod quoted;
+mod read;
 mod resolve;
 
 pub use emit::YamlSink;
+pub use read::{Document, YamlError, YamlFault, read_manifest};

@@ -70,7 +70,7 @@ impl Line<'_> {
         let is_space = |at: usize| bytes.get(at) == Some(&b' ');
         let mut written = 0;
         for space in memchr::memchr_iter(b' ', bytes) {
-            let single = !is_space(space + 1) && !(space > 0 && is_space(space - 1));
+            let single = !is_space(space + 1) && (space == 0 || !is_space(space - 1));
             if !single || space < margin || space > last {
                 continue;
             }
@@ -211,6 +211,6 @@ fn needs_escape(character: char) -> bool {
     match character {
         '"' | '\\' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => true,
         ' '..='~' => false,
-        character => character < '\u{a0}' || character > '\u{ffff}',
+        character => !('\u{a0}'..='\u{ffff}').contains(&character),
     }
 }
