@@ -50,7 +50,7 @@ impl Cell {
             Self::Empty => Cow::Borrowed(""),
             Self::Text(text) | Self::Ago { text, .. } => one_line(text),
             Self::Integer(number) => Cow::Owned(number.to_string()),
-            Self::Number(number) => Cow::Owned(go_float(*number)),
+            Self::Number(number) => Cow::Owned(wire_float(*number)),
             Self::Boolean(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
         }
     }
@@ -72,18 +72,23 @@ fn one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(line.replace('\u{1b}', "^[") + cut)
 }
 
-/// A float as Go prints it where nothing else is said: whole numbers below 1e21 come over the wire as whole numbers, the
-/// rest is `%v`, with an exponent below 1e-4 and from 1e21 on.
+/// A float as Go prints it where nothing else is said (`%v`): the fewest digits that mean the same number, with an
+/// exponent below 1e-4 and from 1e6 on.
 pub(super) fn go_float(number: f64) -> String {
-    if number == number.trunc() && number.abs() < 1e21 {
-        return format!("{number:.0}");
-    }
     let scientific = format!("{number:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..21).contains(&exponent) {
+    if (-4..6).contains(&exponent) {
         return format!("{number}");
     }
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{digits}e{sign}{:02}", exponent.abs())
+}
+
+/// A float in a cell of its own travels as JSON: whole numbers arrive as whole numbers if they fit.
+fn wire_float(number: f64) -> String {
+    // 2^63 as a float; the comparison leaves it out, as it does not fit.
+    let fits =
+        number == number.trunc() && (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&number);
+    if fits { format!("{}", number as i64) } else { go_float(number) }
 }

@@ -59,14 +59,19 @@ fn cell(kind: &str, path: &JsonPath, object: &Value, options: &Options) -> Cell 
         ("string", value) => Cell::Text(as_text(value)),
         ("integer", Value::Number(number)) => match number.as_i64() {
             Some(number) => Cell::Integer(number),
-            // Go cuts floats off at the point.
-            None => number.as_f64().map_or(Cell::Empty, |number| Cell::Integer(number as i64)),
+            None => number.as_f64().map_or(Cell::Empty, |number| Cell::Integer(cut(number))),
         },
         ("number", Value::Number(number)) => number.as_f64().map_or(Cell::Empty, Cell::Number),
         ("boolean", Value::Bool(value)) => Cell::Boolean(*value),
         ("date", Value::String(text)) => date(text, options),
         _ => Cell::Empty,
     }
+}
+
+/// Go cuts floats off at the point; what does not fit becomes the least number (on amd64).
+fn cut(number: f64) -> i64 {
+    let cut = number.trunc();
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&cut) { cut as i64 } else { i64::MIN }
 }
 
 fn date(text: &str, options: &Options) -> Cell {
@@ -83,7 +88,7 @@ fn date(text: &str, options: &Options) -> Cell {
 fn as_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Null => "null".to_owned(),
+        Value::Null => "<no value>".to_owned(),
         Value::Number(number) if number.as_i64().is_none() => {
             number.as_f64().map_or_else(|| number.to_string(), super::cell::go_float)
         }

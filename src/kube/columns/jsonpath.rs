@@ -39,6 +39,8 @@ enum Step {
     Filter(Box<Filter>),
     /// A value of its own, as on the right side of a comparison.
     Literal(Value),
+    /// A word alone, which the original reads as a command: none of them is for a column, so the path leads nowhere.
+    Word,
 }
 
 /// Elements of an array, by Python's rules but for what lies outside, which is an error here.

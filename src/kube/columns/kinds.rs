@@ -11,9 +11,12 @@ use crate::kube::resources::Resource;
 /// NAME and AGE, for kinds that need no more.
 pub(super) const NAME_AGE: &[super::Column] = &[("NAME", Name), ("AGE", Always)];
 
+/// Makes the cells of one object.
+pub(super) type Cells = fn(&Value, &Options) -> Vec<Cell>;
+
 /// The columns and cells of a built-in kind.
-pub(super) fn columns_of(resource: &Resource, _options: &Options) -> BuiltIn {
-    let (columns, cells): (&'static [super::Column], fn(&Value, &Options) -> Vec<Cell>) = match &*resource.plural {
+pub(super) fn columns_of(resource: &Resource) -> BuiltIn {
+    let (columns, cells): (&'static [super::Column], Cells) = match &*resource.plural {
         "pods" => (pods::COLUMNS, pods::cells),
         "podtemplates" => (pods::TEMPLATE_COLUMNS, pods::template_cells),
         "deployments" => (workloads::DEPLOYMENT, workloads::deployment),

@@ -94,7 +94,7 @@ pub struct Table {
 /// The cells of objects of one resource, in the order in which kubectl prints them: that of the list, which a server
 /// sends in the order of the keys, but for FlowSchemas, which it sorts by precedence.
 pub fn table(resource: &Resource, objects: &[&Value], options: &Options) -> Table {
-    let printer = printer(resource, options);
+    let printer = printer(resource);
     let mut table = Table { columns: printer.headings(options), rows: Vec::with_capacity(objects.len()) };
     let with_namespace = options.with_namespace && resource.is_namespaced();
     if with_namespace {
@@ -145,7 +145,7 @@ type Column = (&'static str, Shown);
 /// The columns of a built-in kind and the cells for them, wide ones too.
 struct BuiltIn {
     columns: &'static [Column],
-    cells: fn(&Value, &Options) -> Vec<Cell>,
+    cells: kinds::Cells,
 }
 
 enum Printer<'a> {
@@ -153,9 +153,9 @@ enum Printer<'a> {
     Custom(custom::Columns<'a>),
 }
 
-fn printer<'a>(resource: &'a Resource, options: &Options) -> Printer<'a> {
+fn printer(resource: &Resource) -> Printer<'_> {
     match resource.origin {
-        Origin::BuiltIn => Printer::BuiltIn(kinds::columns_of(resource, options)),
+        Origin::BuiltIn => Printer::BuiltIn(kinds::columns_of(resource)),
         Origin::Custom => Printer::Custom(custom::Columns::of(resource)),
     }
 }

@@ -77,7 +77,7 @@ fn phase(object: &Value) -> &str {
     }
 }
 
-fn or_unset<'a>(object: &'a Value, pointer: &str) -> Cell {
+fn or_unset(object: &Value, pointer: &str) -> Cell {
     Cell::text(maybe_text(object, pointer).unwrap_or("<unset>"))
 }
 

@@ -241,10 +241,10 @@ pub(super) fn controller_revision(object: &Value, options: &Options) -> Vec<Cell
         || "<none>".to_owned(),
         |owner| {
             let kind = text(owner, "/kind").to_lowercase();
-            let owner_name = text(owner, "/name");
-            match text(owner, "/apiVersion").split_once('/') {
-                Some((group, _)) => format!("{kind}.{group}/{owner_name}"),
-                None => format!("{kind}/{owner_name}"),
+            let group = text(owner, "/apiVersion").split_once('/').map(|(group, _)| format!(".{group}"));
+            match kind + &group.unwrap_or_default() {
+                kind if kind.is_empty() => text(owner, "/name").to_owned(),
+                kind => format!("{kind}/{}", text(owner, "/name")),
             }
         },
     );

@@ -37,6 +37,7 @@ pub(super) fn walk<'a>(mut here: Found<'a>, steps: &[Step], depth: usize) -> Opt
                 all
             }
             Step::Filter(filter) => filtered(here, filter, depth)?,
+            Step::Word => return None,
             Step::Literal(value) => here.into_iter().map(|_| Cow::Owned(value.clone())).collect(),
         };
     }

@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
                     }
                     '"' | '\'' => steps.push(Step::Literal(Value::String(self.quoted()?))),
                     '+' | '-' | '0'..='9' => steps.push(self.number()?),
-                    _ if next.is_alphanumeric() || next == '_' => steps.push(self.word()?),
+                    _ if next.is_alphanumeric() || next == '_' => steps.push(self.word()),
                     _ => return Err(self.wrong("this character has no meaning here")),
                 }
             }
@@ -211,11 +211,11 @@ impl<'a> Reader<'a> {
         number.map(Step::Literal).ok_or_else(|| self.wrong("no number ends here"))
     }
 
-    fn word(&mut self) -> Result<Step, PathError> {
+    fn word(&mut self) -> Step {
         match self.field() {
-            Step::Field(word) if word == "true" => Ok(Step::Literal(Value::Bool(true))),
-            Step::Field(word) if word == "false" => Ok(Step::Literal(Value::Bool(false))),
-            _ => Err(self.wrong("a word alone has no meaning here: a field begins with a dot")),
+            Step::Field(word) if word == "true" => Step::Literal(Value::Bool(true)),
+            Step::Field(word) if word == "false" => Step::Literal(Value::Bool(false)),
+            _ => Step::Word,
         }
     }
 }
