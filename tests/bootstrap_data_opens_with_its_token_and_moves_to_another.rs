@@ -11,15 +11,20 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use command::{names_in, run, sha256};
 use engines::{EtcdVersion, KineVersion};
 use fixtures::unpacked;
-use kinescope::k3s::{Blob, BlobError, Token};
-use kinescope::kube::encryption::is_encrypted;
-use kinescope::ops::keyring::Given;
+use kinescope::k3s::certificate::{ca_hash_fits, certificates};
+use kinescope::k3s::{Blob, BlobError, Passphrase, Token};
+use kinescope::kube::encryption::{Keyring, is_encrypted};
+use kinescope::ops::convert::{NewChange, Options, Target};
+use kinescope::ops::keyring::{Given, SealNewError, seal_new};
 use kinescope::ops::store;
 use kinescope::source::Choice;
-use serde_json::Value;
+use proptest::prelude::*;
+use serde_json::{Value, json};
 
 const NEW_TOKEN: &str = "a-new-token-of-this-test";
 /// `printf a-new-token-of-this-test | sha256sum | cut -c1-12`
@@ -326,4 +331,138 @@ fn tokens_that_k3s_would_not_keep_write_nothing() {
     run(["bootstrap", text(&path)].into_iter().chain(args)).cannot(&["exists already"]);
     assert_eq!(fs::read(&target).unwrap(), b"mine");
     run(["bootstrap", text(&path), "--token", "fixture0011", "-o", text(&target)]).exits(2);
+}
+
+/// A store of kine with more changes on top, and the bootstrap data that it has.
+fn with_more(changes: impl FnOnce(&Blob) -> Vec<NewChange>, into: &Path) -> PathBuf {
+    let source = unpacked("kine-0.16").join("final/state.db");
+    let opened = store::open(&source, &Choice::default()).unwrap();
+    let history = opened.store.history();
+    let token = Token::new("fixture0011");
+    let passphrase = token.for_new_store().unwrap();
+    let live = history.live(history.keys().find(&passphrase.key()).unwrap()).unwrap();
+    let blob = Blob::open(&history.value(live.value).unwrap(), passphrase).unwrap();
+    let target = into.join("more.db");
+    proof::converted(&source, &target, &Options { additions: changes(&blob), ..Options::plain(Target::Kine) });
+    target
+}
+
+#[test]
+fn of_several_keys_one_stays_and_old_forms_are_known() {
+    let out = tempfile::tempdir().unwrap();
+    let whole = "K10::server:old-form";
+    let path = with_more(
+        |blob| {
+            let token = Token::new(whole);
+            let old_form = token.passphrases()[1];
+            vec![
+                NewChange::put(Passphrase::EMPTY.key(), blob.seal(Passphrase::EMPTY).unwrap()),
+                NewChange::put(old_form.key(), blob.seal(old_form).unwrap()),
+                NewChange::put("/bootstrap/000000000000", Vec::new()),
+            ]
+        },
+        out.path(),
+    );
+    let shown = |token: &str| run(["bootstrap", text(&path), "--json", "--token", token]).exits(0).json();
+    let variant_of = |json: &Value, key: &str| {
+        let keys = json["keys"].as_array().unwrap();
+        keys.iter().find(|found| found["key"] == key).unwrap()["variant"].clone()
+    };
+    // Any token opens what was sealed without one.
+    let any = shown("any");
+    assert_eq!(variant_of(&any, "/bootstrap/e3b0c44298fc"), "empty");
+    assert_eq!(any["inside"]["key"], "/bootstrap/e3b0c44298fc");
+    let old = shown(whole);
+    assert_eq!(old["inside"]["encryption"].as_array().unwrap().len(), 2);
+    assert!(old["keys"].as_array().unwrap().iter().any(|key| key["variant"] == "whole"));
+    assert!(old["keys"].as_array().unwrap().iter().any(|key| key["lock"] == true));
+    assert!(
+        old["notes"].to_string().contains("4 bootstrap keys are live") && old["notes"].to_string().contains("lock")
+    );
+    let file = out.path().join("token");
+    fs::write(&file, NEW_TOKEN).unwrap();
+    let target = out.path().join("one.db");
+    let args = ["--token", "fixture0011", "--new-token-file", text(&file), "-o", text(&target), "--json"];
+    let made = run(["bootstrap", text(&path)].into_iter().chain(args)).exits(0).json();
+    assert_eq!(made["new_store"]["added"].as_array().unwrap().len(), 5);
+    let live = run(["ls", text(&target), "/bootstrap/", "--json"]).exits(0).lines();
+    assert_eq!(live.iter().map(|line| &line["key"]).collect::<Vec<_>>(), [NEW_KEY]);
+}
+
+/// The encryption configuration of a fixture with another key in front, as a rotation leaves it.
+fn rotated(blob: &Blob, and_old: bool) -> Vec<u8> {
+    let old = &blob.file("EncryptionConfig").unwrap().content;
+    let mut config: Value = serde_json::from_slice(old).unwrap();
+    let new = json!({"name": "aescbckey-2026-07-01T10:11:12Z", "secret": STANDARD.encode([7; 32])});
+    let keys = config["resources"][0]["providers"][0]["aescbc"]["keys"].as_array_mut().unwrap();
+    keys.insert(0, new);
+    if !and_old {
+        keys.truncate(1);
+    }
+    let mut all: Value = json!({});
+    for file in blob.files() {
+        all[&file.name] = json!({"Timestamp": file.timestamp, "Content": STANDARD.encode(&file.content)});
+    }
+    all["EncryptionConfig"]["Content"] = json!(STANDARD.encode(config.to_string()));
+    let token = Token::new("fixture0011");
+    Blob::from_plain(all.to_string().as_bytes()).unwrap().seal(token.for_new_store().unwrap()).unwrap()
+}
+
+#[test]
+fn keys_that_were_rotated_away_are_found_in_older_data() {
+    let out = tempfile::tempdir().unwrap();
+    let token = Token::new("fixture0011");
+    let key = token.for_new_store().unwrap().key();
+    let path = with_more(
+        |blob| {
+            vec![NewChange::put(key.clone(), rotated(blob, true)), NewChange::put(key.clone(), rotated(blob, false))]
+        },
+        out.path(),
+    );
+    let source = store::open(&path, &Choice::default()).unwrap();
+    let (keyring, notes) = Given::new(None, Some("fixture0011"), None, &[]).unwrap().keyring(&source).unwrap();
+    assert_eq!(notes, [""; 0]);
+    assert_eq!(keyring.origins().count(), 3);
+    let history = source.store.history();
+    let secrets: Vec<_> = history.keys().with_prefix(b"/registry/secrets/").collect();
+    let mut opened = 0;
+    for change in secrets.iter().flat_map(|&secret| history.changes_of(secret)).filter(|change| change.is_put()) {
+        let secret = history.keys().get(change.key);
+        assert!(keyring.open(secret, &history.value(change.value).unwrap()).unwrap().starts_with(b"k8s\0"));
+        opened += 1;
+    }
+    assert!(opened > 2);
+    // What is new is written with the newest key.
+    let sealed = keyring.seal("secrets", b"/registry/secrets/a/b", b"k8s\0").unwrap();
+    assert!(sealed.starts_with(b"k8s:enc:aescbc:v1:aescbckey-2026-07-01T10:11:12Z:"));
+    // Nothing plain is put beside what is encrypted.
+    let locked = seal_new(history, &Keyring::new(), "secrets", b"/registry/secrets/default/new", b"k8s\0").unwrap_err();
+    assert!(matches!(&locked, SealNewError::Locked { .. }) && locked.to_string().contains("\"aescbckey\""), "{locked}");
+    let plain = seal_new(history, &Keyring::new(), "pods", b"/registry/pods/default/new", b"k8s\0").unwrap();
+    assert_eq!(plain, b"k8s\0".as_slice());
+}
+
+fn a_certificate() -> Vec<u8> {
+    let source = store::open(&unpacked("kine-0.16").join("final"), &Choice::default()).unwrap();
+    let history = source.store.history();
+    let token = Token::new("fixture0011");
+    let passphrase = token.for_new_store().unwrap();
+    let live = history.live(history.keys().find(&passphrase.key()).unwrap()).unwrap();
+    let blob = Blob::open(&history.value(live.value).unwrap(), passphrase).unwrap();
+    blob.file("ServerCA").unwrap().content.clone()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn changed_certificates_are_read_or_passed_over(at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>()) {
+        let mut pem = a_certificate();
+        prop_assert_eq!(certificates(&pem).len(), 1);
+        let len = pem.len();
+        pem[at.index(len)] = byte;
+        pem.truncate(1 + cut.index(2 * len));
+        prop_assert!(certificates(&pem).len() <= 1);
+        let _ = ca_hash_fits(&pem, "00");
+    }
 }
