@@ -232,6 +232,43 @@ fn every_encrypted_value_of_real_clusters_opens_with_their_configuration() {
     }
 }
 
+/// KMS v1, and v2 with a data key, laid out by hand: apiserver pkg/storage/value/encrypt/envelope/envelope.go and
+/// envelope/kmsv2/v2/api.proto.
+#[test]
+fn data_keys_of_a_kms_open_what_they_sealed() {
+    use aes_gcm::aead::{Aead, Payload};
+    use aes_gcm::{Aes256Gcm, KeyInit};
+    let (path, plain, key) = (b"/registry/secrets/default/db".as_slice(), b"k8s\0plain".as_slice(), [9; 32]);
+    let payload = Payload { msg: plain, aad: path };
+    let sealed = Aes256Gcm::new(&key.into()).encrypt(&[5; 12].into(), payload).unwrap();
+    let gcm = [[5; 12].as_slice(), &sealed].concat();
+    // Kubernetes up to 1.24 wrote AES-CBC, as the provider aescbc does.
+    let cbc =
+        keyring(&config(&["secrets"], &[provider("aescbc", &[("k", &key)])])).seal("secrets", path, plain).unwrap();
+    let cbc = cbc.strip_prefix(b"k8s:enc:aescbc:v1:k:").unwrap();
+    let v1 = |payload: &[u8]| [b"k8s:enc:kms:v1:vault:\x00\x07wrapped".as_slice(), payload].concat();
+    let data = [&[0x0a, gcm.len() as u8], gcm.as_slice()].concat();
+    let v2 = [b"k8s:enc:kms:v2:vault:".as_slice(), &data, b"\x12\x02id\x1a\x07wrapped"].concat();
+    let mut keyring = Keyring::new();
+    keyring.add_seed(KmsSeed::new("vault", [1; 32]));
+    for stored in [&v1(&gcm), &v1(cbc), &v2] {
+        assert!(matches!(keyring.open(path, stored), Err(LockedReason::WrongKey { .. })));
+    }
+    let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    keyring.add_seed(KmsSeed::parse(&format!("vault={hex}")).unwrap());
+    for stored in [&v1(&gcm), &v1(cbc), &v2] {
+        assert_eq!(keyring.open(path, stored).unwrap(), plain);
+    }
+    assert!(keyring.open(b"/registry/secrets/default/other", &v2).is_err());
+}
+
+/// Commands look into values on all processors at once.
+#[test]
+fn a_keyring_may_be_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Keyring>();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -129,7 +129,11 @@ impl Blob {
         Self::from_plain(&unseal(stored, passphrase)?)
     }
 
-    fn from_plain(plain: &[u8]) -> Result<Self, BlobError> {
+    /// From the JSON inside, in the form of today or of k3s before 1.22.
+    ///
+    /// # Errors
+    /// [`BlobError::Inside`].
+    pub fn from_plain(plain: &[u8]) -> Result<Self, BlobError> {
         let inside = |what: &str| BlobError::Inside(what.to_owned());
         let document: Value = serde_json::from_slice(plain).map_err(|error| BlobError::Inside(error.to_string()))?;
         let Value::Object(document) = document else { return Err(inside("no object of files")) };

@@ -420,7 +420,10 @@ impl Retoken<'_> {
             check_only: false,
             force: self.force,
         };
-        let report = convert::convert(&job, progress)?;
+        let mut report = convert::convert(&job, progress)?;
+        let old = "the data under the old token stays in the store's history until the next compaction, and the old token \
+                   opens it: if that token is known to others, change what is inside too";
+        report.notes.push(old.to_owned());
         Ok(Retokened { report, token_hash: new.hash(), new_token_file: path.to_owned(), passwords_changed })
     }
 }

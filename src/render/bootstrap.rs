@@ -99,6 +99,7 @@ fn retokened_json(made: &Retokened) -> Value {
         "hash_kv": report.hash_kv,
         "passwords_changed": made.passwords_changed,
         "added": super::convert::added_json(&report.added),
+        "notes": report.notes,
     })
 }
 
@@ -218,6 +219,7 @@ fn retokened_text(made: &Retokened, lines: &mut Vec<String>) {
                 .to_owned(),
         );
     }
+    lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
     lines.push(String::new());
     lines.extend(steps(report.to, &target, &made.new_token_file.display().to_string()));
 }

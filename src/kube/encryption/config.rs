@@ -83,10 +83,7 @@ fn document(text: &str) -> Result<Value, ConfigError> {
 
 /// The seam to the reader of YAML.
 fn yaml(_text: &str) -> Result<Value, ConfigError> {
-    let what =
-        "only JSON is read so far; convert the file, `kubectl create --dry-run=client -o json` does not know it, \
-                `yq -o json` does"
-            .to_owned();
+    let what = "only JSON is read so far; `yq -o json FILE` converts it".to_owned();
     Err(ConfigError::Text { format: "YAML", what })
 }
 
