@@ -17,6 +17,7 @@ mod ls;
 mod man;
 mod moment;
 mod progress;
+mod release;
 mod source;
 mod ui;
 

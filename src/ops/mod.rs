@@ -5,5 +5,6 @@ pub mod bootstrap;
 pub mod convert;
 pub mod info;
 pub mod keyring;
+pub mod objects;
 pub mod output;
 pub mod store;

@@ -7,6 +7,7 @@ mod changes;
 mod convert;
 mod info;
 mod keys;
+mod objects;
 mod tables;
 mod text;
 
@@ -15,6 +16,7 @@ pub use changes::{change_json, change_text, log_text};
 pub use convert::{convert_json, convert_text};
 pub use info::{info_json, info_text};
 pub use keys::{KeyLine, key_header, key_json, key_text, value_text};
+pub use objects::{ListForm, Printed, TableOptions, object_json, objects_tables, objects_text};
 pub use tables::{table_text, tables_text};
 pub use text::{bytes, count, key};
 

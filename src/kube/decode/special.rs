@@ -4,8 +4,8 @@ use super::Damage;
 use super::walk::{Role, Step, Walker, damaged};
 use crate::kube::sink::Sink;
 use crate::kube::table::{Kind, MessageId, Slot};
+use crate::kube::time;
 use crate::kube::wire::{self, WireFault, WireType};
-use crate::kube::{embedded, time};
 
 /// The fields 1 to 3 of a special type. All of them have no more.
 #[derive(Clone, Copy, Default)]
@@ -103,7 +103,10 @@ impl<S: Sink> Walker<'_, S> {
             }
             Kind::Raw => match Fields::read(bytes, &[WireType::Bytes]).map_err(fault)?.bytes[0] {
                 None | Some([]) => self.sink.null(),
-                Some(raw) => embedded::emit(raw, self.sink).map_err(|what| fault(Damage::EmbeddedJson(what)))?,
+                Some(raw) => {
+                    let read = self.json.read(raw, self.sink);
+                    read.map(drop).map_err(|error| fault(Damage::EmbeddedJson(error.to_string())))?;
+                }
             },
             Kind::StringList => self.strings(bytes, 1, message, number)?,
             Kind::OrBool(id) => {

@@ -4,6 +4,7 @@ use super::notes::note;
 use super::scan::{Found, State};
 use super::{Damage, DecodeError, Notes, Options};
 use crate::kube::envelope::Unknown;
+use crate::kube::json::Reader;
 use crate::kube::sink::Sink;
 use crate::kube::table::{Absent, Count, Kind, MessageId, Slot, Target, Types};
 use crate::kube::wire;
@@ -41,6 +42,7 @@ pub struct Walker<'t, S> {
     pub entries: Vec<super::map::Entry>,
     pub notes: Notes,
     pub text: String,
+    pub json: Reader,
     options: &'t Options,
     injected: [&'t str; 4],
     resource_version: String,
@@ -66,6 +68,7 @@ impl<'t, S: Sink> Walker<'t, S> {
             entries: Vec::new(),
             notes: Notes::default(),
             text: String::new(),
+            json: Reader::new(),
             options,
             injected: [object.api_version, object.kind, "Pending", ""],
             resource_version: options.resource_version.map(|revision| revision.to_string()).unwrap_or_default(),
