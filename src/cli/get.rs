@@ -2,10 +2,12 @@
 
 use super::exit::{Failure, Outcome};
 use super::key::KeyArgs;
+use super::keys::KeyringArgs;
 use super::moment::AtArg;
 use super::source::{SourceArgs, close};
 use super::ui::Ui;
 use crate::model::{Change, History, KeyState};
+use crate::ops::keyring::Keyring;
 use crate::render::{self, KeyLine};
 
 /// Show one key, or write its value as it is stored
@@ -23,6 +25,8 @@ pub struct Args {
     /// Show secret values
     #[arg(long)]
     reveal: bool,
+    #[command(flatten)]
+    keys: KeyringArgs,
 }
 
 /// # Errors
@@ -30,6 +34,7 @@ pub struct Args {
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     let source = args.source.open_and_hash(ui)?;
     let history = source.store.history();
+    let keyring = args.keys.keyring(&source, ui)?;
     let name = args.key.name()?;
     let revision = args.at.resolve(history, ui)?;
     let incomplete = history.at(revision).is_incomplete();
@@ -40,7 +45,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     };
     match state {
         KeyState::Live(change) => {
-            show(args, history, change, ui)?;
+            show(args, history, change, &keyring, ui)?;
             close(&source, Outcome::Done, ui)
         }
         KeyState::Absent(tombstone) => {
@@ -55,7 +60,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     }
 }
 
-fn show(args: &Args, history: &History, change: &Change, ui: &mut Ui) -> Result<(), Failure> {
+fn show(args: &Args, history: &History, change: &Change, keyring: &Keyring, ui: &mut Ui) -> Result<(), Failure> {
     if args.raw {
         let value = history.value(change.value).map_err(Failure::Damage)?;
         return Ok(ui.raw(&value)?);
@@ -72,7 +77,14 @@ fn show(args: &Args, history: &History, change: &Change, ui: &mut Ui) -> Result<
     ui.line(render::key_header())?;
     ui.line(render::key_text(history, line))?;
     ui.line("")?;
-    ui.line(render::value_text(history.keys().get(change.key), &value, args.reveal))?;
+    let key = history.keys().get(change.key);
+    match keyring.open(key, &value) {
+        Ok(plain) => ui.line(render::value_text(key, &plain, args.reveal))?,
+        Err(locked) => {
+            ui.line(render::value_text(key, &value, args.reveal))?;
+            ui.note(locked);
+        }
+    }
     Ok(())
 }
 
