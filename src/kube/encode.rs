@@ -4,8 +4,8 @@
 //! is zero. What is not done: validation, defaults, admission, clearing `metadata.resourceVersion`. Whoever stores such
 //! bytes answers for them.
 
-use super::embedded;
 use super::envelope::Unknown;
+use super::json::{CompactJson, push_value};
 use super::minor::Minor;
 use super::sink::KeyOrder;
 use super::table::{Count, Kind, MessageId, ScopeId, Slot, Target, Types};
@@ -243,7 +243,11 @@ impl<'a> Encoder<'a> {
                 let (seconds, nanos) = self.time(value)?;
                 self.timestamp(seconds, nanos / 1000 * 1000);
             }
-            (Kind::Raw, Some(value)) => self.bytes(1, embedded::compact(value).as_bytes()),
+            (Kind::Raw, Some(value)) => {
+                let mut text = Vec::new();
+                push_value(value, &mut CompactJson::new(&mut text));
+                self.bytes(1, &text);
+            }
             (Kind::StringList, Some(Value::Array(values))) => self.strings(1, values)?,
             (Kind::OrBool(_), Some(Value::Bool(allows))) => self.varint(1, u64::from(*allows)),
             (Kind::OrBool(id), Some(Value::Object(schema))) => {

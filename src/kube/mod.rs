@@ -2,7 +2,6 @@
 
 pub mod columns;
 pub mod decode;
-mod embedded;
 pub mod encode;
 pub mod encryption;
 pub mod envelope;

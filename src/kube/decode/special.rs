@@ -1,11 +1,12 @@
 //! The types that have a JSON form of their own.
 
 use super::Damage;
+use super::notes::note;
 use super::walk::{Role, Step, Walker, damaged};
 use crate::kube::sink::Sink;
 use crate::kube::table::{Kind, MessageId, Slot};
+use crate::kube::time;
 use crate::kube::wire::{self, WireFault, WireType};
-use crate::kube::{embedded, time};
 
 /// The fields 1 to 3 of a special type. All of them have no more.
 #[derive(Clone, Copy, Default)]
@@ -103,7 +104,7 @@ impl<S: Sink> Walker<'_, S> {
             }
             Kind::Raw => match Fields::read(bytes, &[WireType::Bytes]).map_err(fault)?.bytes[0] {
                 None | Some([]) => self.sink.null(),
-                Some(raw) => embedded::emit(raw, self.sink).map_err(|what| fault(Damage::EmbeddedJson(what)))?,
+                Some(raw) => self.embedded(raw, message, number)?,
             },
             Kind::StringList => self.strings(bytes, 1, message, number)?,
             Kind::OrBool(id) => {
@@ -121,10 +122,20 @@ impl<S: Sink> Walker<'_, S> {
         Ok(())
     }
 
+    /// JSON that the object carries as it came: managed fields, raw extensions, defaults in schemas.
+    fn embedded(&mut self, text: &[u8], message: &'static str, number: u32) -> Step {
+        let reading = self.space.reader.read(text, self.sink);
+        let reading = reading.map_err(|error| damaged(message, number, Damage::EmbeddedJson(error)))?;
+        if reading.replaced > 0 {
+            note(&mut self.notes.invalid_text, &mut self.notes.more, message, number);
+        }
+        Ok(())
+    }
+
     fn time(&mut self, seconds: i64, micros: Option<u32>) {
-        self.text.clear();
-        time::write(&mut self.text, seconds, micros);
-        self.sink.string(&self.text);
+        self.space.text.clear();
+        time::write(&mut self.space.text, seconds, micros);
+        self.sink.string(&self.space.text);
     }
 
     /// Nanoseconds are cut to whole microseconds, then carried over as Go's time.Unix does.
