@@ -243,7 +243,11 @@ impl<'a> Encoder<'a> {
                 let (seconds, nanos) = self.time(value)?;
                 self.timestamp(seconds, nanos / 1000 * 1000);
             }
-            (Kind::Raw, Some(value)) => self.bytes(1, &compact(value)),
+            (Kind::Raw, Some(value)) => {
+                let mut text = Vec::new();
+                push_value(value, &mut CompactJson::new(&mut text));
+                self.bytes(1, &text);
+            }
             (Kind::StringList, Some(Value::Array(values))) => self.strings(1, values)?,
             (Kind::OrBool(_), Some(Value::Bool(allows))) => self.varint(1, u64::from(*allows)),
             (Kind::OrBool(id), Some(Value::Object(schema))) => {
@@ -366,10 +370,4 @@ impl<'a> Encoder<'a> {
         };
         EncodeError::WrongType { path: self.path(), wanted, found }
     }
-}
-/// JSON on one line, as kubectl sends it to a server.
-fn compact(value: &Value) -> Vec<u8> {
-    let mut text = Vec::new();
-    push_value(value, &mut CompactJson::new(&mut text));
-    text
 }
