@@ -110,3 +110,45 @@ fn the_command_prints_the_same() {
         }
     }
 }
+
+/// Resources whose objects changed between kubectl's tables and the end of the cluster: its API server left its addresses.
+const MOVED_ON: [&str; 3] = ["endpoints", "endpointslices.discovery.k8s.io", "leases.coordination.k8s.io"];
+/// Resources that no store has: the server makes them up.
+const NEVER_STORED: [&str; 2] = ["componentstatuses", "events.events.k8s.io"];
+
+/// The lines of a table without its ages and paddings. Old kine listed objects in the order of their revisions.
+fn cells(table: &str, sorted: bool) -> Vec<String> {
+    let age = regex::Regex::new(r"(^|\s)(\d+[dhmsy])+(\s|$)").unwrap();
+    let mut lines: Vec<String> = table
+        .trim_end()
+        .lines()
+        .map(|line| age.replace_all(line, " AGO ").split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    if sorted {
+        lines.sort();
+    }
+    lines
+}
+
+#[test]
+fn tables_are_those_of_kubectl_but_for_the_ages() {
+    for (archive, name) in STORES {
+        let path = unpacked(archive).join(name);
+        let all = std::fs::read_to_string(unpacked(archive).join("kubectl-tables.txt")).unwrap();
+        let (mut equal, mut left_out) = (0, 0);
+        for section in all.split("### ").skip(1) {
+            let (resource, table) = section.split_once('\n').unwrap();
+            if MOVED_ON.contains(&resource) || NEVER_STORED.contains(&resource) {
+                left_out += 1;
+                continue;
+            }
+            let mut command = kinescope();
+            command.arg("get").arg(&path).args([resource, "-A"]).arg("--token-file").arg(token(archive));
+            let ran = ran(&mut command).exits(0);
+            let sorted = archive == "kine-0.11";
+            assert_eq!(cells(ran.text(), sorted), cells(table, sorted), "{archive} {resource}");
+            equal += 1;
+        }
+        assert!(equal >= 40 && left_out <= 5, "{archive}: {equal} tables, {left_out} left out");
+    }
+}
