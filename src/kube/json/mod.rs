@@ -6,6 +6,7 @@ mod sink;
 mod tape;
 mod value;
 
+pub(super) use read::text_of;
 pub use read::{Reader, Reading};
 pub use sink::{CompactJson, JsonSink, KubectlJson};
 pub use tape::{JsonError, JsonFault, MAX_DEPTH};

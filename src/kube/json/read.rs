@@ -51,7 +51,7 @@ impl Reader {
     /// # Errors
     /// When the text is no JSON, or nested too deep.
     pub fn read<S: Sink>(&mut self, text: &[u8], sink: &mut S) -> Result<Reading, JsonError> {
-        let (text, replaced) = valid_text(text);
+        let (text, replaced) = text_of(text);
         self.tape.read(&text, S::ORDER)?;
         let walk = Walk::new(&self.tape, &text);
         walk.value(0, sink);
@@ -72,7 +72,7 @@ impl Reader {
 }
 
 /// The text as UTF-8: what is none is replaced byte by byte, as Go's `utf8.DecodeRune` steps. And how many bytes were.
-fn valid_text(bytes: &[u8]) -> (Cow<'_, str>, usize) {
+pub(in crate::kube) fn text_of(bytes: &[u8]) -> (Cow<'_, str>, usize) {
     if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
         return (Cow::Borrowed(text), 0);
     }
