@@ -192,6 +192,9 @@ impl<'a> YamlSink<'a> {
 /// How many characters stand on the last line of `out`.
 fn column(out: &[u8]) -> usize {
     let line = out.get(memchr::memrchr(b'\n', out).map_or(0, |at| at + 1)..).unwrap_or(&[]);
+    // LS and PS in a block end lines too.
+    let odd_break = line.windows(3).rposition(|bytes| matches!(bytes, [0xe2, 0x80, 0xa8 | 0xa9]));
+    let line = line.get(odd_break.map_or(0, |at| at + 3)..).unwrap_or(&[]);
     line.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
