@@ -11,7 +11,7 @@ use fixtures::testdata;
 use kinescope::kube::columns::{JsonPath, Options, human_duration, table};
 use kinescope::kube::resources::{Registry, Resource};
 use kinescope::kube::selector::LabelSelector;
-use kinescope::render::table_text;
+use kinescope::render::{table_text, tables_text};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -173,6 +173,24 @@ fn objects_of_any_shape_have_cells() {
         }
     }
     assert_eq!(kinds.len(), 63);
+}
+
+/// kubectl get with several kinds: an empty line between the sections, each as wide as its own cells, and nothing of a
+/// kind without objects (kubectl pkg/cmd/get/get.go).
+#[test]
+fn sections_of_several_kinds_stand_apart() {
+    let registry = Registry::new([]);
+    let options = Options { with_kind: true, ..Options::at("2026-01-01T00:00:10Z".parse().unwrap()) };
+    let object = |name: &str| json!({"metadata": {"name": name, "creationTimestamp": "2026-01-01T00:00:00Z"}});
+    let [long, short] = [object("a-long-name"), object("b")];
+    let section = |name: &str, objects: &[&Value]| table(registry.find(name).unwrap(), objects, &options);
+    let tables = [section("sa", &[&long]), section("secrets", &[]), section("deviceclasses", &[&short])];
+    assert_eq!(
+        tables_text(&tables),
+        "NAME                         AGE\nserviceaccount/a-long-name   10s\n\n\
+         NAME                            AGE\ndeviceclass.resource.k8s.io/b   10s\n"
+    );
+    assert_eq!(table_text(&tables[0], false), "serviceaccount/a-long-name   10s\n");
 }
 
 proptest! {

@@ -7,4 +7,5 @@ pub mod resources;
 pub mod selector;
 pub mod sink;
 pub mod skip;
+pub mod stamps;
 pub mod strip;
