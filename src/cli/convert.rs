@@ -10,6 +10,7 @@ use super::progress::Progress;
 use super::source::{ChoiceArgs, open_and_hash};
 use super::ui::Ui;
 use crate::etcd::EtcdVersion;
+use crate::model::History;
 use crate::ops::convert::{self, Convert, Options, Phase, Target};
 use crate::render;
 
@@ -82,7 +83,7 @@ enum Version {
 }
 
 impl Args {
-    fn options(&self) -> Result<Options, Failure> {
+    fn options(&self, history: &History, ui: &Ui) -> Result<Options, Failure> {
         let to = match self.to {
             To::Kine => Target::Kine,
             To::EtcdSnapshot => Target::EtcdSnapshot,
@@ -94,7 +95,7 @@ impl Args {
             Version::V3_7 => EtcdVersion::V3_7,
         });
         Ok(Options {
-            at: self.at.revision()?,
+            at: self.at.revision(history, ui)?,
             history: !self.no_history,
             renumber: self.revisions == Revisions::Renumber,
             bump: self.bump,
@@ -109,13 +110,13 @@ impl Args {
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
-    let options = args.options()?;
     if args.target == Path::new("-") {
         return Err(Failure::Usage(
             "a store cannot be written to standard output, because it could not be read back; name a file".to_owned(),
         ));
     }
     let source = open_and_hash(&args.source, &args.choice, ui)?;
+    let options = args.options(source.store.history(), ui)?;
     let progress = Progress::new(ui)?;
     let job =
         Convert { source: &source, target: &args.target, options: &options, check_only: args.check, force: args.force };

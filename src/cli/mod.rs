@@ -7,6 +7,7 @@ mod completions;
 mod convert;
 mod dump;
 mod exit;
+mod extract;
 mod get;
 mod info;
 mod key;
@@ -70,6 +71,7 @@ enum Command {
     Get(get::Args),
     Log(log::Args),
     Dump(dump::Args),
+    Extract(extract::Args),
     Convert(convert::Args),
     Bootstrap(bootstrap::Args),
     Completions(completions::Args),
@@ -90,6 +92,7 @@ pub fn main() -> u8 {
         Command::Get(args) => get::run(&args, &mut ui),
         Command::Log(args) => log::run(&args, &mut ui),
         Command::Dump(args) => dump::run(&args, &mut ui),
+        Command::Extract(args) => extract::run(&args, &mut ui),
         Command::Convert(args) => convert::run(&args, &mut ui),
         Command::Bootstrap(args) => bootstrap::run(&args, &mut ui),
         Command::Completions(args) => completions::run(&args, &mut ui),

@@ -3,8 +3,10 @@
 mod behind;
 pub mod bootstrap;
 pub mod convert;
+pub mod extract;
 pub mod info;
 pub mod keyring;
+pub mod moments;
 pub mod objects;
 pub mod output;
 pub mod store;

@@ -5,6 +5,7 @@
 mod bootstrap;
 mod changes;
 mod convert;
+mod extract;
 mod info;
 mod keys;
 mod objects;
@@ -14,6 +15,7 @@ mod text;
 pub use bootstrap::{BootstrapReport, bootstrap_json, bootstrap_text};
 pub use changes::{change_json, change_text, log_text};
 pub use convert::{convert_json, convert_text};
+pub use extract::extract_json;
 pub use info::{info_json, info_text};
 pub use keys::{KeyLine, key_header, key_json, key_text, value_text};
 pub use objects::{ListForm, Printed, TableOptions, object_json, objects_tables, objects_text};
