@@ -15,6 +15,7 @@
 pub mod bolt;
 pub mod cli;
 pub mod etcd;
+pub mod k3s;
 pub mod kine;
 pub mod kube;
 pub mod model;

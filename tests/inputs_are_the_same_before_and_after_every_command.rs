@@ -44,6 +44,8 @@ fn commands(out: &Path) -> Vec<(Vec<String>, i32)> {
         ("get\nPATH\n/registry/namespaces/default", 0),
         ("get\nPATH\n/registry/none", 1),
         ("log\nPATH\n/registry/namespaces/default", 0),
+        ("bootstrap\nPATH", 0),
+        ("bootstrap\nPATH\n--token\nno-such", 1),
         ("dump\nPATH", 0),
         ("dump\nPATH\n--json\n--values", 0),
         ("ls\nPATH\n--at\n999999999", 2),

@@ -25,6 +25,8 @@ enum Is {
     IntOrNull,
     Text,
     TextOrNull,
+    Bool,
+    BoolOrNull,
     List,
     Object,
     ObjectOrNull,
@@ -44,6 +46,8 @@ fn shape(object: &Value, fields: &[(&str, Is)]) {
             Is::IntOrNull => value.is_i64() || value.is_null(),
             Is::Text => value.is_string(),
             Is::TextOrNull => value.is_string() || value.is_null(),
+            Is::Bool => value.is_boolean(),
+            Is::BoolOrNull => value.is_boolean() || value.is_null(),
             Is::List => value.is_array(),
             Is::Object => value.is_object(),
             Is::ObjectOrNull => value.is_object() || value.is_null(),
@@ -388,6 +392,83 @@ fn deleted_keys_are_marked_where_they_are_asked_for() {
 }
 
 #[test]
+fn bootstrap_says_what_fits_and_what_is_inside() {
+    let source = unpacked("kine-0.16").join("final");
+    let new = tempfile::tempdir().unwrap();
+    fs::write(new.path().join("token"), "another\n").unwrap();
+    let [token, target, out] = ["token", "state.db", "out"].map(|name| new.path().join(name).display().to_string());
+    let fields = [
+        ("version", Is::Int),
+        ("source", Is::Text),
+        ("keys", Is::List),
+        ("token_hash", Is::TextOrNull),
+        ("fits", Is::BoolOrNull),
+        ("inside", Is::ObjectOrNull),
+        ("extracted", Is::ObjectOrNull),
+        ("new_store", Is::ObjectOrNull),
+        ("notes", Is::List),
+    ];
+    let without = kinescope("bootstrap", &source, &[]).exits(0).json();
+    shape(&without, &fields);
+    assert_eq!([&without["fits"], &without["inside"], &without["token_hash"]], [&Value::Null; 3]);
+    let more = ["--token", "fixture0011", "--extract", &out, "--new-token-file", &token, "-o", &target];
+    let all = kinescope("bootstrap", &source, &more).exits(1).json();
+    shape(&all, &fields);
+    let key = [
+        ("key", Is::Text),
+        ("state", Is::Text),
+        ("revision", Is::Int),
+        ("value_size", Is::IntOrNull),
+        ("lock", Is::Bool),
+        ("variant", Is::TextOrNull),
+    ];
+    shape(&all["keys"][0], &key);
+    assert_eq!(all["keys"][0]["variant"], "password");
+    let inside = [
+        ("key", Is::Text),
+        ("revision", Is::Int),
+        ("live", Is::Bool),
+        ("ca_hash_fits", Is::BoolOrNull),
+        ("encryption", Is::List),
+        ("files", Is::List),
+    ];
+    shape(&all["inside"], &inside);
+    shape(&all["inside"]["encryption"][0], &[("provider", Is::Text), ("key", Is::Text)]);
+    let file = [
+        ("name", Is::Text),
+        ("path", Is::TextOrNull),
+        ("size", Is::Int),
+        ("timestamp", Is::TextOrNull),
+        ("secret", Is::Bool),
+        ("certificates", Is::List),
+    ];
+    let files = all["inside"]["files"].as_array().unwrap();
+    assert_eq!(files.len(), 15);
+    for listed in files {
+        shape(listed, &file);
+    }
+    let certificate =
+        ["subject", "issuer", "not_before", "not_after", "sha256", "validity"].map(|name| (name, Is::Text));
+    shape(&files[0]["certificates"][0], &certificate);
+    shape(&all["extracted"], &[("directory", Is::Text), ("written", Is::List), ("left_out", Is::List)]);
+    shape(&all["extracted"]["left_out"][0], &[("name", Is::Text), ("reason", Is::Text)]);
+    let made = [
+        ("target", Is::Text),
+        ("to", Is::Text),
+        ("token_hash", Is::Text),
+        ("bytes", Is::Int),
+        ("current_revision", Is::Int),
+        ("hash_kv", Is::IntOrNull),
+        ("passwords_changed", Is::Bool),
+        ("added", Is::List),
+        ("notes", Is::List),
+    ];
+    shape(&all["new_store"], &made);
+    let added = [("key", Is::Text), ("revision", Is::Int), ("op", Is::Text), ("value_size", Is::Int)];
+    shape(&all["new_store"]["added"][0], &added);
+}
+
+#[test]
 fn convert_reports_what_it_did() {
     let out = tempfile::tempdir().unwrap();
     let source = unpacked("etcd-3.6").join("final.etcd");
@@ -410,6 +491,7 @@ fn convert_reports_what_it_did() {
             ("left_out", Is::List),
             ("not_wanted", Is::Int),
             ("translated", Is::List),
+            ("added", Is::List),
             ("prefixes", Is::List),
             ("notes", Is::List),
         ];

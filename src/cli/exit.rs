@@ -1,6 +1,9 @@
 //! How a command ends.
 
+use crate::ops::bootstrap::BootstrapError;
 use crate::ops::convert::ConvertError;
+use crate::ops::keyring::KeyringError;
+use crate::ops::output::OutputError;
 use crate::ops::store::OpenError;
 use crate::source::{Damage, SourceError};
 
@@ -41,6 +44,15 @@ pub enum Failure {
     /// A conversion was refused or failed.
     #[error(transparent)]
     Convert(#[from] ConvertError),
+    /// The keys to open values with are not there, or do not fit.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// Bootstrap data could not be put under another token.
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
+    /// Files could not be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// The arguments do not go together, or name what is not there.
     #[error("{0}")]
     Usage(String),

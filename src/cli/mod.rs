@@ -2,6 +2,7 @@
 //!
 //! The contract (flags, outputs, exit codes, JSON) is `docs/cli.md`.
 
+mod bootstrap;
 mod completions;
 mod convert;
 mod dump;
@@ -9,12 +10,14 @@ mod exit;
 mod get;
 mod info;
 mod key;
+mod keys;
 mod lines;
 mod log;
 mod ls;
 mod man;
 mod moment;
 mod progress;
+mod release;
 mod source;
 mod ui;
 
@@ -68,6 +71,7 @@ enum Command {
     Log(log::Args),
     Dump(dump::Args),
     Convert(convert::Args),
+    Bootstrap(bootstrap::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -87,6 +91,7 @@ pub fn main() -> u8 {
         Command::Log(args) => log::run(&args, &mut ui),
         Command::Dump(args) => dump::run(&args, &mut ui),
         Command::Convert(args) => convert::run(&args, &mut ui),
+        Command::Bootstrap(args) => bootstrap::run(&args, &mut ui),
         Command::Completions(args) => completions::run(&args, &mut ui),
         Command::Man(args) => man::run(&args, &mut ui),
     };

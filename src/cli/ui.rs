@@ -54,6 +54,22 @@ impl Ui {
         self.out.write_all(b"\n")
     }
 
+    /// Prints a text of many lines, without the control characters that a terminal would obey.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn text(&mut self, text: &str) -> io::Result<()> {
+        self.out.write_all(harmless(text, false).as_bytes())
+    }
+
+    /// Prints JSON of many lines. What a terminal would obey can only stand in strings, and is escaped.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn json_text(&mut self, text: &str) -> io::Result<()> {
+        self.out.write_all(harmless(text, true).as_bytes())
+    }
+
     /// Prints bytes as they are.
     ///
     /// # Errors

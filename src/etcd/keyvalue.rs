@@ -104,10 +104,15 @@ impl<'a> KeyValue<'a> {
 
     /// The length of the whole record in bytes.
     pub fn encoded_len(&self) -> usize {
+        self.encoded_len_with(self.value.len())
+    }
+
+    /// The length that the whole record would have in bytes with a value of `value_len` bytes.
+    pub fn encoded_len_with(&self, value_len: usize) -> usize {
         let numbers = [self.create_revision, self.mod_revision, self.version, self.lease];
         let numbers = numbers.into_iter().filter(|number| *number != 0);
         let numbers: usize = numbers.map(|number| 1 + varint_len(number.cast_unsigned())).sum();
-        sized_len(self.key.len()) + numbers + sized_len(self.value.len())
+        sized_len(self.key.len()) + numbers + sized_len(value_len)
     }
 
     /// The whole record.

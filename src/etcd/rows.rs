@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::keyvalue::{KeyValue, RowKey};
+use super::keyvalue::{Frame, KeyValue, RowKey};
 use crate::bolt::{Bolt, Leaf};
 use crate::model::{KeyId, Keys, ValueRef};
 use crate::source::{Damage, Place};
@@ -31,54 +31,69 @@ struct Scanned<'a> {
     key: &'a [u8],
 }
 
+/// How many leaves one task reads: few tasks, so that handing them out costs nothing beside reading.
+const LEAVES_PER_TASK: usize = 256;
+
 /// All rows in the order of the bucket, with their keys. What is no row of etcd is reported and left out.
 pub fn scan(bolt: &Bolt, leaves: &[Leaf], damage: &mut Vec<Damage>) -> (Keys, Vec<Row>) {
-    let (found, faults): (Vec<Vec<Scanned<'_>>>, Vec<Vec<Damage>>) =
-        leaves.par_iter().map(|leaf| scan_leaf(bolt, leaf)).unzip();
-    damage.extend(faults.into_iter().flatten());
-    let names: Vec<&[u8]> = found.iter().flatten().map(|scanned| scanned.key).collect();
+    let found: Vec<(Vec<Scanned<'_>>, Vec<Damage>)> =
+        leaves.par_chunks(LEAVES_PER_TASK).map(|leaves| scan_leaves(bolt, leaves)).collect();
+    let names: Vec<&[u8]> = found.iter().flat_map(|(rows, _)| rows).map(|scanned| scanned.key).collect();
     let (keys, ids) = Keys::intern(&names);
     drop(names);
-    let rows = found.into_iter().flatten().zip(ids).map(|(scanned, key)| Row { key, ..scanned.row }).collect();
+    let mut rows = Vec::with_capacity(ids.len());
+    let mut ids = ids.into_iter();
+    for (scanned, faults) in found {
+        rows.extend(scanned.into_iter().zip(ids.by_ref()).map(|(scanned, key)| Row { key, ..scanned.row }));
+        damage.extend(faults);
+    }
     (keys, rows)
 }
 
-fn scan_leaf<'a>(bolt: &'a Bolt, leaf: &Leaf) -> (Vec<Scanned<'a>>, Vec<Damage>) {
+fn scan_leaves<'a>(bolt: &'a Bolt, leaves: &[Leaf]) -> (Vec<Scanned<'a>>, Vec<Damage>) {
     let mut faults = Vec::new();
-    let mut rows = Vec::with_capacity(leaf.count.into());
-    let mut bad = Vec::new();
-    for item in leaf.items(bolt, &mut faults) {
-        let place = Place::Cell { page: leaf.home.page().get(), cell: item.cell.into() };
-        match decode(item.key, item.value, item.value_at) {
-            Ok(scanned) => {
-                if let Some(what) = foreign(&scanned, item.value) {
-                    bad.push(Damage { file: bolt.file().clone(), place, id: "row-value", what });
+    let mut rows = Vec::with_capacity(leaves.iter().map(|leaf| usize::from(leaf.count)).sum());
+    let mut frame = Frame::default();
+    for leaf in leaves {
+        let mut bad = Vec::new();
+        for item in leaf.items(bolt, &mut faults) {
+            let tell = |id, what| {
+                let place = Place::Cell { page: leaf.home.page().get(), cell: item.cell.into() };
+                Damage { file: bolt.file().clone(), place, id, what }
+            };
+            match decode(item.key, item.value, item.value_at) {
+                Ok((scanned, value)) => {
+                    bad.extend(
+                        foreign(&scanned.row, &value, item.value, &mut frame).map(|what| tell("row-value", what)),
+                    );
+                    rows.push(scanned);
                 }
-                rows.push(scanned);
+                Err((id, what)) => bad.push(tell(id, what)),
             }
-            Err((id, what)) => bad.push(Damage { file: bolt.file().clone(), place, id, what }),
         }
+        faults.append(&mut bad);
     }
-    faults.append(&mut bad);
     (rows, faults)
 }
 
 /// A record that decodes, and yet is not what etcd writes: it encodes fields in order and leaves zeros out, and a tombstone
 /// has nothing but its key (etcd server/storage/mvcc/kvstore_txn.go, delete). A changed tag would else pass for a field of
 /// a later etcd, and take a value or a lease with it.
-fn foreign(scanned: &Scanned<'_>, record: &[u8]) -> Option<String> {
-    let row = &scanned.row;
-    let value = KeyValue::decode(record)?;
-    if row.at.tombstone && value != (KeyValue { key: value.key, ..KeyValue::default() }) {
+fn foreign(row: &Row, value: &KeyValue<'_>, record: &[u8], frame: &mut Frame) -> Option<String> {
+    if row.at.tombstone && *value != (KeyValue { key: value.key, ..KeyValue::default() }) {
         return Some(format!("the tombstone of revision {} holds more than its key", row.at.revision));
     }
-    let (head, tail) = value.encode_around();
-    let rest = record.strip_prefix(head.as_slice()).and_then(|rest| rest.strip_prefix(value.value));
-    (rest != Some(tail.as_slice()))
+    let (head, tail) = frame.encode(value);
+    // The value is a piece of the record itself: where it stands is all there is to compare of it.
+    let in_place = value.value.is_empty() || value.value_at == head.len();
+    let rest = record.get(head.len().saturating_add(value.value.len())..);
+    (!in_place || !record.starts_with(head) || rest != Some(tail))
         .then(|| format!("the record of revision {} is not encoded as etcd encodes it", row.at.revision))
 }
 
-fn decode<'a>(row_key: &[u8], record: &'a [u8], record_at: u64) -> Result<Scanned<'a>, (&'static str, String)> {
+type Fault = (&'static str, String);
+
+fn decode<'a>(row_key: &[u8], record: &'a [u8], record_at: u64) -> Result<(Scanned<'a>, KeyValue<'a>), Fault> {
     let shown = row_key.escape_ascii();
     let at = RowKey::decode(row_key).ok_or_else(|| ("row-key", format!("{shown} in bucket key is no revision")))?;
     let value = KeyValue::decode(record)
@@ -119,5 +134,5 @@ fn decode<'a>(row_key: &[u8], record: &'a [u8], record_at: u64) -> Result<Scanne
         value: value_ref,
         record,
     };
-    Ok(Scanned { row, key: value.key })
+    Ok((Scanned { row, key: value.key }, value))
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::keyvalue::{KeyValue, RowKey, revision_bytes};
+use super::keyvalue::{Frame, KeyValue, RowKey, revision_bytes};
 use super::proto::leasepb;
 use super::store::BUCKETS;
 use crate::bolt::{BuildError, Format, HashingSink, Plan};
@@ -87,7 +87,11 @@ impl Image<'_> {
     ///
     /// # Errors
     /// The sink failed, a value could not be read, or `progress` said no.
-    pub fn write<W: Write>(&self, out: W, mut progress: impl FnMut(u64) -> bool) -> Result<(W, [u8; 32]), WriteError> {
+    pub fn write<W: Write + Send + 'static>(
+        &self,
+        out: W,
+        mut progress: impl FnMut(u64) -> bool,
+    ) -> Result<(W, [u8; 32]), WriteError> {
         let small: Vec<(&str, SmallRows)> =
             BUCKETS.iter().filter(|&&name| name != "key").map(|&name| (name, self.small_bucket(name))).collect();
         let mut plan = Plan::new(Format::default());
@@ -102,13 +106,14 @@ impl Image<'_> {
         for name in order {
             writer.bucket(&name)?;
             if name == b"key" {
+                let mut frame = Frame::default();
                 for (count, row) in (0u64..).zip(self.rows) {
                     if count % 1024 == 0 && !progress(count) {
                         return Err(WriteError::Interrupted);
                     }
                     let value = self.contents.read(row.value).map_err(WriteError::Source)?;
-                    let (head, tail) = self.around(row, &value);
-                    writer.item(&row.at.encode(), &[&head, &value, &tail])?;
+                    let (head, tail) = frame.encode(&self.key_value(row, &value));
+                    writer.item(&row.at.encode(), &[head, &value, tail])?;
                 }
             } else if let Some((_, rows)) = small.iter().find(|(bucket, _)| bucket.as_bytes() == name) {
                 for (key, value) in rows {
@@ -118,10 +123,6 @@ impl Image<'_> {
         }
         let sink = writer.finish()?;
         Ok(sink.finish().map_err(BuildError::from)?)
-    }
-
-    fn around(&self, row: &NewRow, value: &[u8]) -> (Vec<u8>, Vec<u8>) {
-        self.key_value(row, value).encode_around()
     }
 
     fn key_value<'v>(&'v self, row: &NewRow, value: &'v [u8]) -> KeyValue<'v> {
@@ -141,11 +142,8 @@ impl Image<'_> {
     }
 
     fn record_len(&self, row: &NewRow) -> usize {
-        let len = self.contents.len_of(row.value);
-        // Only the length of the value shows in what stands around it.
-        let (head, tail) = KeyValue { value: &[], ..self.key_value(row, &[]) }.encode_around();
-        let prefix = if len == 0 || row.at.tombstone { 0 } else { 1 + varint_len(len as u64) };
-        head.len() + tail.len() + if prefix == 0 { 0 } else { prefix + len }
+        let value_len = if row.at.tombstone { 0 } else { self.contents.len_of(row.value) };
+        self.key_value(row, &[]).encoded_len_with(value_len)
     }
 
     fn small_bucket(&self, bucket: &str) -> SmallRows {
@@ -188,8 +186,4 @@ fn lease_row(lease: &Lease) -> (Vec<u8>, Vec<u8>) {
 
 fn key_len(row: &NewRow) -> usize {
     super::keyvalue::REVISION_LEN + usize::from(row.at.tombstone)
-}
-
-fn varint_len(number: u64) -> usize {
-    (64 - number.max(1).leading_zeros() as usize).div_ceil(7)
 }

@@ -1,7 +1,7 @@
 //! A kine store opened for reading: its SQLite file, with the WAL laid over it.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::consistency;
 use super::rows::{self, Cell, Row};
@@ -70,8 +70,9 @@ pub struct Store {
     rows: Vec<Row>,
     history: History,
     values: Arc<Values>,
+    name: FileName,
     damage: Vec<Damage>,
-    contradictions: Vec<Damage>,
+    contradictions: OnceLock<Vec<Damage>>,
     census: Census,
 }
 
@@ -86,21 +87,23 @@ impl Store {
         let mut damage = database.damage().to_vec();
         let schema = database.schema(&mut damage);
         let root = kine_root(&db.name, &database, &schema, &damage)?;
-        let census = database.census();
-        damage.extend(census.damage.iter().cloned());
-        let leaves = database.table_leaves(root, &mut damage);
-        let scan = rows::scan(&database, &leaves, &mut damage);
+        // Both read every page: the walk that sees what each is for, and the one that reads the rows.
+        let (census, (scan, faults)) = rayon::join(
+            || database.census(),
+            || {
+                let mut faults = Vec::new();
+                let leaves = database.table_leaves(root, &mut faults);
+                (rows::scan(&database, &leaves, &mut faults), faults)
+            },
+        );
+        damage.extend(census.damage.iter().cloned().chain(faults));
         damage.sort();
         damage.dedup();
         let rows = scan.rows;
         let values = Arc::new(Values { database, cells: scan.cells });
         let history = history(scan.keys, &rows, values.clone());
-        let mut contradictions = consistency::rows(&db.name, history.keys(), &rows);
-        // In a damaged file every lost row would be told once more by each index.
-        if damage.is_empty() {
-            contradictions.extend(consistency::indexes(&values.database, &schema, history.keys(), &rows));
-        }
-        Ok(Self { schema, rows, history, values, damage, contradictions, census })
+        let contradictions = OnceLock::new();
+        Ok(Self { schema, rows, history, values, name: db.name.clone(), damage, contradictions, census })
     }
 
     /// What the store still knows.
@@ -128,9 +131,18 @@ impl Store {
         &self.damage
     }
 
-    /// Well-formed rows that contradict each other.
+    /// Well-formed rows that contradict each other, or the indexes. Compared once, when somebody first asks: it takes about
+    /// as long as opening the store.
     pub fn contradictions(&self) -> &[Damage] {
-        &self.contradictions
+        self.contradictions.get_or_init(|| {
+            let keys = self.history.keys();
+            let mut found = consistency::rows(&self.name, keys, &self.rows);
+            // In a damaged file every lost row would be told once more by each index.
+            if self.damage.is_empty() {
+                found.extend(consistency::indexes(&self.values.database, &self.schema, keys, &self.rows));
+            }
+            found
+        })
     }
 
     /// What every page is used for.

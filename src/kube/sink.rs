@@ -65,3 +65,23 @@ pub trait Sink {
     /// Bytes, which every form shows as standard base64 with padding.
     fn bytes(&mut self, value: &[u8]);
 }
+
+/// Takes tokens and keeps nothing: for finding out whether a value can be shown at all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Discard;
+
+impl Sink for Discard {
+    const ORDER: KeyOrder = KeyOrder::Bytes;
+
+    fn begin_object(&mut self) {}
+    fn end_object(&mut self) {}
+    fn key(&mut self, _key: &str) {}
+    fn begin_array(&mut self) {}
+    fn end_array(&mut self) {}
+    fn null(&mut self) {}
+    fn bool(&mut self, _value: bool) {}
+    fn int(&mut self, _value: i64) {}
+    fn float(&mut self, _value: f64) {}
+    fn string(&mut self, _value: &str) {}
+    fn bytes(&mut self, _value: &[u8]) {}
+}

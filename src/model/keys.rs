@@ -1,6 +1,7 @@
 //! The keys of a store, each kept once.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use rayon::prelude::*;
 
@@ -31,19 +32,8 @@ pub struct Keys {
 
 impl Keys {
     /// Sorts the distinct keys among `names`; gives them with the id of each input, in input order.
-    pub fn intern<'a>(names: &[&'a [u8]]) -> (Self, Vec<KeyId>) {
-        let mut seen: HashMap<&'a [u8], u32, foldhash::fast::RandomState> = HashMap::default();
-        let mut distinct: Vec<&'a [u8]> = Vec::new();
-        let first_ids: Vec<u32> = names
-            .iter()
-            .map(|name| {
-                *seen.entry(name).or_insert_with(|| {
-                    distinct.push(name);
-                    (distinct.len() - 1) as u32
-                })
-            })
-            .collect();
-        drop(seen);
+    pub fn intern(names: &[&[u8]]) -> (Self, Vec<KeyId>) {
+        let (distinct, first_ids) = distinct(names);
         let mut order: Vec<(&[u8], u32)> = distinct.iter().copied().zip(0..).collect();
         order.par_sort_unstable();
         let mut rank = vec![0u32; distinct.len()];
@@ -107,6 +97,43 @@ impl Keys {
         }
         low
     }
+}
+
+/// So many threads find the distinct keys, each those with its share of the hashes.
+const SHARES: u64 = 8;
+
+/// The distinct names in any order, and for each name the place of its like among them.
+fn distinct<'a>(names: &[&'a [u8]]) -> (Vec<&'a [u8]>, Vec<u32>) {
+    let state = foldhash::fast::RandomState::default();
+    let shares: Vec<u8> = names.par_iter().map(|name| (state.hash_one(name) % SHARES) as u8).collect();
+    let found: Vec<(Vec<&'a [u8]>, Vec<u32>)> = (0..SHARES as u8)
+        .into_par_iter()
+        .map(|share| {
+            let mut seen: HashMap<&'a [u8], u32, foldhash::fast::RandomState> = HashMap::default();
+            let mut distinct: Vec<&'a [u8]> = Vec::new();
+            let own = names.iter().zip(&shares).filter(|(_, of)| **of == share).map(|(name, _)| *name);
+            let places = own.map(|name| {
+                *seen.entry(name).or_insert_with(|| {
+                    distinct.push(name);
+                    (distinct.len() - 1) as u32
+                })
+            });
+            let places = places.collect();
+            (distinct, places)
+        })
+        .collect();
+    let mut all = Vec::with_capacity(found.iter().map(|(distinct, _)| distinct.len()).sum());
+    let mut runs: Vec<(u32, std::vec::IntoIter<u32>)> = Vec::with_capacity(found.len());
+    for (distinct, places) in found {
+        runs.push((all.len() as u32, places.into_iter()));
+        all.extend(distinct);
+    }
+    let place_of = |share: &u8| {
+        let (start, places) = runs.get_mut(usize::from(*share))?;
+        Some(*start + places.next()?)
+    };
+    let places = shares.iter().map(place_of).map(|place| place.unwrap_or(u32::MAX)).collect();
+    (all, places)
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! What kinescope does: takes stores, returns data and progress, prints nothing.
 
 mod behind;
+pub mod bootstrap;
 pub mod convert;
 pub mod info;
+pub mod keyring;
+pub mod objects;
 pub mod output;
 pub mod store;

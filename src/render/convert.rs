@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::keys::put_key;
 use super::{JSON_VERSION, text};
-use crate::ops::convert::{Report, Target};
+use crate::ops::convert::{Added, Report, Target};
 
 /// `convert --json`.
 pub fn convert_json(report: &Report) -> Value {
@@ -42,9 +42,23 @@ pub fn convert_json(report: &Report) -> Value {
         "left_out": left_out.collect::<Vec<_>>(),
         "not_wanted": report.not_wanted,
         "translated": translated.collect::<Vec<_>>(),
+        "added": added_json(&report.added),
         "prefixes": prefixes.collect::<Vec<_>>(),
         "notes": report.notes,
     })
+}
+
+/// Changes that the source does not have.
+pub(super) fn added_json(added: &[Added]) -> Value {
+    let added = added.iter().map(|added| {
+        let mut object = Map::new();
+        put_key(&mut object, &added.key);
+        object.insert("revision".to_owned(), json!(added.revision));
+        object.insert("op".to_owned(), json!(added.op.name()));
+        object.insert("value_size".to_owned(), json!(added.value_size));
+        Value::Object(object)
+    });
+    added.collect()
 }
 
 /// The report for people, as lines. `owner` names who will own the file, where that is worth saying.

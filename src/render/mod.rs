@@ -2,16 +2,22 @@
 //!
 //! The JSON shapes are documented in `docs/json.md`; an object with an envelope says its version.
 
+mod bootstrap;
 mod changes;
 mod convert;
 mod info;
 mod keys;
+mod objects;
+mod tables;
 mod text;
 
+pub use bootstrap::{BootstrapReport, bootstrap_json, bootstrap_text};
 pub use changes::{change_json, change_text, log_text};
 pub use convert::{convert_json, convert_text};
 pub use info::{info_json, info_text};
 pub use keys::{KeyLine, key_header, key_json, key_text, value_text};
+pub use objects::{ListForm, Printed, TableOptions, object_json, objects_tables, objects_text};
+pub use tables::{table_text, tables_text};
 pub use text::{bytes, count, key};
 
 /// The version of the JSON shapes.

@@ -1,6 +1,7 @@
 //! What every page of a database is used for, and what is used twice or not at all.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
 
@@ -164,12 +165,40 @@ impl Census {
     }
 }
 
-/// A payload with overflow pages, and how many cells and bytes its page holds.
+/// How many cells and bytes a page holds, and which of them go on on overflow pages.
 struct PageCells {
     cells: u64,
     payload_bytes: u64,
-    chains: Vec<(PayloadRef, u16)>,
+    chains: Vec<ChainOf>,
+    /// The pages of all followed chains, one chain behind the other.
+    links: Vec<PageNo>,
+    /// Why chains ended early, in their order.
+    broken: Vec<Damage>,
     damage: Vec<Damage>,
+}
+
+/// The overflow chain of one cell.
+struct ChainOf {
+    payload: PayloadRef,
+    position: u16,
+    followed: Followed,
+}
+
+/// How far a chain was followed ahead of its pages being entered.
+#[derive(Clone, Copy)]
+enum Followed {
+    /// Not at all: it would have cost too much.
+    No,
+    /// To its end.
+    Whole {
+        /// How many pages it has.
+        pages: u32,
+    },
+    /// To where it does not hold.
+    Broken {
+        /// How many pages it has before that.
+        pages: u32,
+    },
 }
 
 impl Database {
@@ -244,20 +273,27 @@ impl Database {
                 pages.leaves.iter().copied().chain(interior).collect()
             }
         };
+        // In a healthy database all chains together have fewer pages than it. What goes beyond is followed one by one below,
+        // where a page that is used already ends the walk.
+        let budget = AtomicU32::new(self.page_count());
         let found: Vec<PageCells> = holders
             .par_iter()
             .with_min_len(64)
-            .map(|leaf| match tree {
-                TreeKind::Table => {
-                    let mut damage = Vec::new();
-                    let cells = self.leaf_cells(leaf, &mut damage);
-                    PageCells::new(cells.iter().map(|cell| (cell.payload, cell.position)), damage)
-                }
-                TreeKind::Index => {
-                    let mut damage = Vec::new();
-                    let cells = self.index_cells(leaf.page, &mut damage);
-                    PageCells::new(cells.iter().map(|cell| (cell.payload, cell.position)), damage)
-                }
+            .map(|leaf| {
+                let mut damage = Vec::new();
+                let mut found = match tree {
+                    TreeKind::Table => {
+                        let cells = self.leaf_cells(leaf, &mut damage);
+                        PageCells::new(cells.iter().map(|cell| (cell.payload, cell.position)))
+                    }
+                    TreeKind::Index => {
+                        let cells = self.index_cells(leaf.page, &mut damage);
+                        PageCells::new(cells.iter().map(|cell| (cell.payload, cell.position)))
+                    }
+                };
+                found.damage = damage;
+                self.follow_all(&mut found, &budget);
+                found
             })
             .collect();
         let mut used = TreeUse {
@@ -274,13 +310,79 @@ impl Database {
             used.cells += page.cells;
             used.payload_bytes += page.payload_bytes;
             damage.extend(page.damage);
-            for (payload, position) in page.chains {
-                let (pages, result) = self.claim_chain(&payload, position, claims);
+            let mut links = page.links.iter().copied();
+            let mut broken = page.broken.into_iter();
+            for chain in page.chains {
+                let (pages, result) = match chain.followed {
+                    Followed::No => self.claim_chain(&chain.payload, chain.position, claims),
+                    Followed::Whole { pages } => {
+                        let own = links.by_ref().take(pages as usize);
+                        self.claim_followed(&chain, own, None, claims)
+                    }
+                    Followed::Broken { pages } => {
+                        let own = links.by_ref().take(pages as usize);
+                        self.claim_followed(&chain, own, broken.next(), claims)
+                    }
+                };
                 used.overflow_pages += pages;
                 damage.extend(result.err());
             }
         }
         Some(used)
+    }
+
+    /// Follows the overflow chains of a page's cells without entering their pages, until the budget of pages is spent.
+    fn follow_all(&self, cells: &mut PageCells, budget: &AtomicU32) {
+        for chain in &mut cells.chains {
+            let pages = self.geometry().overflow_pages(chain.payload.len(), chain.payload.local_len());
+            let spend = |left: u32| left.checked_sub(pages);
+            if budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend).is_err() {
+                continue;
+            }
+            let before = cells.links.len();
+            let result = self.chain(&chain.payload).and_then(|mut links| {
+                links.try_for_each(|link| {
+                    cells.links.push(link?.0);
+                    Ok(())
+                })
+            });
+            let pages = (cells.links.len() - before) as u32;
+            chain.followed = match result {
+                Ok(()) => Followed::Whole { pages },
+                Err(found) => {
+                    cells.broken.push(found);
+                    Followed::Broken { pages }
+                }
+            };
+        }
+    }
+
+    /// Enters the pages of a chain that was followed already. All of them are taken from `links`, also behind a page that is
+    /// used twice.
+    fn claim_followed(
+        &self,
+        chain: &ChainOf,
+        links: impl Iterator<Item = PageNo>,
+        broken: Option<Damage>,
+        claims: &mut Claims,
+    ) -> (u32, Result<(), Damage>) {
+        let mut pages = 0;
+        let mut met = None;
+        for page in links {
+            if met.is_some() {
+                continue;
+            }
+            match claims.claim(page, PageUse::Overflow) {
+                Ok(()) => pages += 1,
+                Err(before) => met = Some(self.chain_meets(&chain.payload, chain.position, page, before)),
+            }
+        }
+        (pages, met.or(broken).map_or(Ok(()), Err))
+    }
+
+    fn chain_meets(&self, payload: &PayloadRef, position: u16, page: PageNo, before: PageUse) -> Damage {
+        let what = format!("its overflow chain runs into page {page}, which is already used as {before}");
+        self.damage_in(payload.page(), position, "page-twice", what)
     }
 
     /// Follows an overflow chain and enters its pages; stops at a page that is used already, so that all chains
@@ -297,8 +399,7 @@ impl Database {
                 Err(found) => return (pages, Err(found)),
             };
             if let Err(before) = claims.claim(page, PageUse::Overflow) {
-                let what = format!("its overflow chain runs into page {page}, which is already used as {before}");
-                return (pages, Err(self.damage_in(payload.page(), position, "page-twice", what)));
+                return (pages, Err(self.chain_meets(payload, position, page, before)));
             }
             pages += 1;
         }
@@ -352,13 +453,20 @@ impl Database {
 }
 
 impl PageCells {
-    fn new(cells: impl Iterator<Item = (PayloadRef, u16)>, damage: Vec<Damage>) -> Self {
-        let mut found = Self { cells: 0, payload_bytes: 0, chains: Vec::new(), damage };
+    fn new(cells: impl Iterator<Item = (PayloadRef, u16)>) -> Self {
+        let mut found = Self {
+            cells: 0,
+            payload_bytes: 0,
+            chains: Vec::new(),
+            links: Vec::new(),
+            broken: Vec::new(),
+            damage: Vec::new(),
+        };
         for (payload, position) in cells {
             found.cells += 1;
             found.payload_bytes += u64::from(payload.len());
             if payload.overflows() {
-                found.chains.push((payload, position));
+                found.chains.push(ChainOf { payload, position, followed: Followed::No });
             }
         }
         found

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::Options;
+use super::overlay::NewOp;
 use super::plan::{Plan, Reason, Rows};
 use super::report::Prefix;
 use crate::kine::schema::{APISERVER_COMPACT_KEY, COMPACT_KEY};
@@ -45,7 +46,8 @@ pub(super) fn check(source: &Store, plan: &Plan<'_>, options: &Options, target: 
         (Rows::Etcd(rows), Store::Etcd(target)) => etcd_rows(plan, rows, target)?,
         _ => return mismatch("a store of the other engine"),
     }
-    against_source(source.history(), plan, options, history)
+    against_source(source.history(), plan, options, history)?;
+    against_additions(plan, options, history)
 }
 
 fn same_value(plan: &Plan<'_>, planned: Content, target: &History, found: Option<ValueRef>) -> Result<(), Mismatch> {
@@ -134,13 +136,40 @@ fn against_source(source: &History, plan: &Plan<'_>, options: &Options, target: 
                 ));
             }
         }
-        match found.next() {
+        match found.find(|found| !is_added(plan, name, found)) {
             None => Ok(()),
             Some(extra) => {
                 mismatch(format!("{} at revision {} was not in the source", name.escape_ascii(), extra.revision))
             }
         }
     })
+}
+
+fn is_added(plan: &Plan<'_>, name: &[u8], found: &Change) -> bool {
+    plan.added.iter().any(|added| added.revision == found.revision.main && added.key == name)
+}
+
+/// Every new change is in the target at its revision, with its value, and nothing else is above the source.
+fn against_additions(plan: &Plan<'_>, options: &Options, target: &History) -> Result<(), Mismatch> {
+    let Some(first) = plan.added.first() else { return Ok(()) };
+    let found = target.changes_in(first.revision..=i64::MAX);
+    if found.len() != plan.added.len() || plan.added.len() != options.additions.len() {
+        return mismatch(format!("{} new changes instead of {}", found.len(), options.additions.len()));
+    }
+    for ((added, wanted), found) in plan.added.iter().zip(&options.additions).zip(found) {
+        let value = target.value(found.value).map_err(|damage| Mismatch(damage.to_string()))?;
+        let is_op = match &wanted.op {
+            NewOp::Put { value: wanted, ttl } => {
+                found.op == Op::Put && value == wanted.as_slice() && target.ttl(found.lease) == *ttl
+            }
+            NewOp::Delete => found.op == Op::Delete,
+        };
+        let same = found.revision.main == added.revision && target.keys().get(found.key) == wanted.key && is_op;
+        if !same {
+            return mismatch(format!("the new change at revision {} differs", added.revision));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a change of the target can be `change` of the source.

@@ -5,6 +5,7 @@
 
 mod chains;
 mod check;
+mod overlay;
 mod plan;
 mod report;
 mod run;
@@ -14,6 +15,7 @@ mod shared;
 mod to_etcd;
 mod to_kine;
 
+pub use overlay::{Added, NewChange, NewOp, OverlayError};
 pub use plan::{LeftOut, Plan, PlanError, Reason, Rows, Translated};
 pub use report::{Prefix, Report};
 pub use run::{Convert, ConvertError, Phase, convert};
@@ -70,6 +72,8 @@ pub struct Options {
     pub member_name: String,
     /// The member's peer URLs in a data directory.
     pub peer_urls: Vec<String>,
+    /// Changes on top of the source's, each with a revision of its own.
+    pub additions: Vec<NewChange>,
 }
 
 impl Options {
@@ -84,6 +88,7 @@ impl Options {
             etcd_version: None,
             member_name: "default".to_owned(),
             peer_urls: vec!["http://localhost:2380".to_owned()],
+            additions: Vec::new(),
         }
     }
 

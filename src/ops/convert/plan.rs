@@ -1,5 +1,6 @@
 //! What a conversion will write, and what it has to say about it.
 
+use super::overlay::{self, Added, OverlayError};
 use super::{Options, Target, same, to_etcd, to_kine};
 use crate::model::{Contents, History, KeyId, Lease};
 use crate::ops::store::Store;
@@ -129,6 +130,9 @@ pub enum PlanError {
         /// `--bump`.
         bump: i64,
     },
+    /// A new change cannot be put on top.
+    #[error(transparent)]
+    Overlay(#[from] OverlayError),
     /// A value that the rule needs could not be read.
     #[error("{0}")]
     Source(Damage),
@@ -175,6 +179,8 @@ pub struct Plan<'a> {
     pub not_wanted: u64,
     /// What is in it in another form.
     pub translated: Vec<Translated>,
+    /// New changes on top, in order.
+    pub added: Vec<Added>,
     /// What else the user should know.
     pub notes: Vec<String>,
 }
@@ -225,6 +231,7 @@ impl<'a> Plan<'a> {
             (Store::Kine(store), Target::Kine) => same::kine(store, options, bounds)?,
             (Store::Etcd(store), Target::EtcdSnapshot | Target::EtcdDir) => same::etcd(store, options, bounds)?,
         };
+        overlay::add(&mut plan, &options.additions, bounds.relist)?;
         plan.left_out.sort();
         plan.left_out.dedup();
         Ok(plan)

@@ -1,6 +1,7 @@
 //! What a conversion did: the proof, and everything that is not as it was.
 
 use super::Target;
+use super::overlay::Added;
 use super::plan::{LeftOut, Translated};
 
 /// The live keys of one prefix in the target, hashed.
@@ -42,6 +43,8 @@ pub struct Report {
     pub not_wanted: u64,
     /// What is in it in another form.
     pub translated: Vec<(Vec<u8>, Translated)>,
+    /// New changes on top of the source's.
+    pub added: Vec<Added>,
     /// Live keys by prefix.
     pub prefixes: Vec<Prefix>,
     /// What else the user should know.

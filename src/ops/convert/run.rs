@@ -88,21 +88,27 @@ pub fn convert(
     progress: &mut (dyn FnMut(Phase, u64, u64) -> bool + Send),
 ) -> Result<Report, ConvertError> {
     let source = &job.source.store;
-    refuse_damaged(source)?;
+    refuse_damaged(source.damage(), &lost_rows(source))?;
     let kind = if job.options.to == Target::EtcdDir { Kind::Directory } else { Kind::File };
     let force = job.force || job.check_only;
     let destination = Destination::new(job.target, kind, force, &job.source.watch)?;
-    let plan = Plan::new(source, job.options)?;
+    let plan = Plan::new(source, job.options).or_else(|error| {
+        // What cannot be planned may be so because the source contradicts itself.
+        refuse_damaged(source.contradictions(), &[]).and(Err(error.into()))
+    })?;
     destination.reserve(estimate(&plan))?;
-    // The source's trailer takes as long as the file is large: it is hashed beside the writing, and decides before the
-    // rename.
+    // The source's trailer takes as long as the file is large, and so does the search for contradictions: both go on beside
+    // the writing, and decide before the rename.
     std::thread::scope(|scope| {
         let trailer = scope.spawn(|| job.source.trailer());
-        let written = write(job, &plan, &destination, progress);
+        // Not on a thread of its own: who waits for that inside rayon's pool would take away what it needs.
+        let (written, contradictions) =
+            rayon::join(|| write(job, &plan, &destination, progress), || source.contradictions());
         let trailer = trailer.join().unwrap_or(Some(Trailer::Wrong));
         if trailer == Some(Trailer::Wrong) {
             return Err(ConvertError::Trailer(job.source.name.clone()));
         }
+        refuse_damaged(contradictions, &[])?;
         let (made, report) = written.map_err(|error| match error {
             ConvertError::Build(what) => ConvertError::Build(format!("{}: {what}", job.target.display())),
             other => other,
@@ -118,13 +124,16 @@ pub fn convert(
     })
 }
 
-/// A damaged source, and one that contradicts itself, is for `recover`: converting it would hide the loss.
-fn refuse_damaged(source: &Store) -> Result<(), ConvertError> {
-    let lost: Vec<Damage> = match source {
+fn lost_rows(source: &Store) -> Vec<Damage> {
+    match source {
         Store::Etcd(store) => store.lost_rows(),
         Store::Kine(_) => Vec::new(),
-    };
-    let findings: Vec<&Damage> = source.damage().iter().chain(source.contradictions()).chain(&lost).collect();
+    }
+}
+
+/// A damaged source, and one that contradicts itself, is for `recover`: converting it would hide the loss.
+fn refuse_damaged(found: &[Damage], more: &[Damage]) -> Result<(), ConvertError> {
+    let findings: Vec<&Damage> = found.iter().chain(more).collect();
     let Some(first) = findings.first() else { return Ok(()) };
     let more = match findings.len() - 1 {
         0 => String::new(),
@@ -188,8 +197,12 @@ fn write(
     if !progress(Phase::Checking, total, total) {
         return Err(ConvertError::Interrupted);
     }
-    // Syncing waits for the disk, comparing for the processor.
-    let (synced, checked) = rayon::join(|| sync_all(&syncs), || read_back(job, plan, &made));
+    // Syncing waits for the disk, comparing for the processor. Inside rayon's pool, it would take a thread from the latter.
+    let (synced, checked) = std::thread::scope(|scope| {
+        let synced = scope.spawn(|| sync_all(&syncs));
+        let checked = read_back(job, plan, &made);
+        (synced.join().unwrap_or_else(|_| Err(std::io::Error::other("the syncing thread died"))), checked)
+    });
     synced.map_err(|error| ConvertError::Build(error.to_string()))?;
     let report = checked?;
     if !progress(Phase::Checking, total, total) {
@@ -223,10 +236,12 @@ fn write_file(
             })?;
         }
         Rows::Etcd(rows) => {
+            let failed = |error: std::io::Error| ConvertError::Build(error.to_string());
             let image = image(options, plan, rows, Vec::new());
-            let (file, sha256) = image.write(file, progress).map_err(etcd_error)?;
+            let out = file.try_clone().map_err(failed)?;
+            let (mut out, sha256) = image.write(out, progress).map_err(etcd_error)?;
             if to == Target::EtcdSnapshot {
-                file.write_all(&sha256).map_err(|error| ConvertError::Build(error.to_string()))?;
+                out.write_all(&sha256).map_err(failed)?;
             }
         }
     }
@@ -274,8 +289,8 @@ fn write_directory(
         synced.extend(make_file(&path, |file| std::io::Write::write_all(file, &bytes)).map_err(io)?);
     }
     let db = directory.path().join("member/snap/db");
-    let mut file = create(&db).map_err(io)?;
-    image(options, plan, rows, member.rows()).write(&mut file, progress).map_err(etcd_error)?;
+    let file = create(&db).map_err(io)?;
+    let (file, _) = image(options, plan, rows, member.rows()).write(file, progress).map_err(etcd_error)?;
     synced.push(file);
     for inside in ["member/wal", "member/snap", "member", "."] {
         synced.push(File::open(directory.path().join(inside)).map_err(io)?);
@@ -300,15 +315,13 @@ fn make_file(path: &Path, fill: impl FnOnce(&mut File) -> std::io::Result<()>) -
 /// Opens the target as any user would, and compares it.
 fn read_back(job: &Convert<'_>, plan: &Plan<'_>, made: &Made) -> Result<Report, ConvertError> {
     let target = store::open(made.path(), &Choice::default()).map_err(ConvertError::ReadBack)?;
-    check::check(&job.source.store, plan, job.options, &target.store)?;
     let history = target.store.history();
-    let hash_kv = match &target.store {
-        Store::Etcd(store) => {
-            let hash = store.hash_kv().map_err(|damage| ConvertError::Build(damage.to_string()))?;
-            Some(hash.hash)
-        }
-        Store::Kine(_) => None,
-    };
+    let (checked, (hash_kv, prefixes)) = rayon::join(
+        || check::check(&job.source.store, plan, job.options, &target.store),
+        || rayon::join(|| hash_kv(&target.store), || check::prefixes(history)),
+    );
+    checked?;
+    let hash_kv = hash_kv?;
     let counts = history.counts();
     let keys = job.source.store.history().keys();
     let bytes = match made {
@@ -330,7 +343,18 @@ fn read_back(job: &Convert<'_>, plan: &Plan<'_>, made: &Made) -> Result<Report, 
         left_out: plan.left_out.iter().map(|left| (keys.get(left.key).to_vec(), *left)).collect(),
         not_wanted: plan.not_wanted,
         translated: plan.translated.iter().map(|made| (keys.get(made.key).to_vec(), made.clone())).collect(),
-        prefixes: check::prefixes(history)?,
+        added: plan.added.clone(),
+        prefixes: prefixes?,
         notes: plan.notes.clone(),
     })
+}
+
+fn hash_kv(store: &Store) -> Result<Option<u32>, ConvertError> {
+    match store {
+        Store::Etcd(store) => match store.hash_kv() {
+            Ok(hash) => Ok(Some(hash.hash)),
+            Err(damage) => Err(ConvertError::Build(damage.to_string())),
+        },
+        Store::Kine(_) => Ok(None),
+    }
 }

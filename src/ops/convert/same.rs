@@ -64,6 +64,7 @@ pub(super) fn etcd<'a>(store: &'a etcd::Store, options: &Options, bounds: Bounds
         left_out: Vec::new(),
         not_wanted: selection.not_wanted,
         translated,
+        added: Vec::new(),
         notes: etcd_notes(store),
     })
 }
@@ -124,6 +125,7 @@ pub(super) fn kine<'a>(store: &'a kine::Store, options: &Options, bounds: Bounds
         left_out: Vec::new(),
         not_wanted: selection.not_wanted,
         translated: Vec::new(),
+        added: Vec::new(),
         notes: Vec::new(),
     })
 }

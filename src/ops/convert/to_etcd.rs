@@ -42,6 +42,7 @@ pub(super) fn plan<'a>(store: &'a kine::Store, options: &Options, bounds: Bounds
         left_out,
         not_wanted: selection.not_wanted,
         translated,
+        added: Vec::new(),
         notes: notes(store),
     };
     pin(&mut rows, &mut plan.contents, plan.current_revision);

@@ -38,6 +38,7 @@ pub(super) fn plan<'a>(store: &'a etcd::Store, options: &Options, bounds: Bounds
         left_out,
         not_wanted: selection.not_wanted,
         translated,
+        added: Vec::new(),
         notes: notes(store, &selection),
     };
     plan.rows = Rows::Kine(frame(rows, &mut plan.contents, current, compact)?);

@@ -1,37 +1,19 @@
-//! `kinescope get`
+//! `kinescope get PATH /KEY`: one key as the store has it.
 
-use super::exit::{Failure, Outcome};
-use super::key::KeyArgs;
-use super::moment::AtArg;
-use super::source::{SourceArgs, close};
-use super::ui::Ui;
+use super::Args;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::source::close;
+use crate::cli::ui::Ui;
 use crate::model::{Change, History, KeyState};
+use crate::ops::keyring::Keyring;
+use crate::ops::store::OpenStore;
 use crate::render::{self, KeyLine};
 
-/// Show one key, or write its value as it is stored
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    #[command(flatten)]
-    source: SourceArgs,
-    #[command(flatten)]
-    key: KeyArgs,
-    #[command(flatten)]
-    at: AtArg,
-    /// Write the value's bytes, and nothing else
-    #[arg(long)]
-    raw: bool,
-    /// Show secret values
-    #[arg(long)]
-    reveal: bool,
-}
-
-/// # Errors
-/// [`Failure`].
-pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
-    let source = args.source.open_and_hash(ui)?;
+/// Shows what the store says of the key, or writes its value as it is stored.
+pub(super) fn run(args: &Args, name: &str, source: &OpenStore, ui: &mut Ui) -> Result<Outcome, Failure> {
     let history = source.store.history();
-    let name = args.key.name()?;
     let revision = args.at.resolve(history, ui)?;
+    let keyring = args.keyring.keyring(source, ui)?;
     let incomplete = history.at(revision).is_incomplete();
     let state = match history.keys().find(name.as_bytes()) {
         Some(key) if !history.positions_of(key).is_empty() => history.at(revision).state(key),
@@ -40,23 +22,23 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     };
     match state {
         KeyState::Live(change) => {
-            show(args, history, change, ui)?;
-            close(&source, Outcome::Done, ui)
+            show(args, history, change, &keyring, ui)?;
+            close(source, Outcome::Done, ui)
         }
         KeyState::Absent(tombstone) => {
             not_there(name, revision, tombstone, ui)?;
-            close(&source, Outcome::Found, ui)
+            close(source, Outcome::Found, ui)
         }
         KeyState::Unknown => {
             let text = format!("{name}: unknown at revision {revision}: no row that old survives the compaction");
             say(ui, name, "unknown", revision, text)?;
-            close(&source, Outcome::Found, ui)
+            close(source, Outcome::Found, ui)
         }
     }
 }
 
-fn show(args: &Args, history: &History, change: &Change, ui: &mut Ui) -> Result<(), Failure> {
-    if args.raw {
+fn show(args: &Args, history: &History, change: &Change, keyring: &Keyring, ui: &mut Ui) -> Result<(), Failure> {
+    if args.is_raw() {
         let value = history.value(change.value).map_err(Failure::Damage)?;
         return Ok(ui.raw(&value)?);
     }
@@ -72,7 +54,14 @@ fn show(args: &Args, history: &History, change: &Change, ui: &mut Ui) -> Result<
     ui.line(render::key_header())?;
     ui.line(render::key_text(history, line))?;
     ui.line("")?;
-    ui.line(render::value_text(history.keys().get(change.key), &value, args.reveal))?;
+    let key = history.keys().get(change.key);
+    match keyring.open(key, &value) {
+        Ok(plain) => ui.line(render::value_text(key, &plain, args.reveal))?,
+        Err(locked) => {
+            ui.line(render::value_text(key, &value, args.reveal))?;
+            ui.note(locked);
+        }
+    }
     Ok(())
 }
 

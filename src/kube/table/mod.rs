@@ -1,0 +1,276 @@
+//! What Kubernetes' protobuf messages mean: names, kinds of values, and what is printed when a field is absent.
+//!
+//! `types.txt` holds the facts of all releases from 1.20 on; `tools/kubernetes-types` makes it from Kubernetes' own Go
+//! modules. No field number was ever given to another name, so one table reads what any release wrote; only what is
+//! printed for an absent field depends on the release. A table is laid out on first use for one release and one order
+//! of members.
+
+mod layout;
+mod text;
+
+use super::minor::Minor;
+use super::sink::{FieldName, KeyOrder};
+use std::sync::OnceLock;
+
+/// The facts, as text.
+const TEXT: &str = include_str!("types.txt");
+
+/// How a value of a field looks on the wire and in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A string; bytes that are no UTF-8 are possible.
+    String,
+    /// Bytes, base64 in JSON.
+    Bytes,
+    /// A truth value.
+    Bool,
+    /// A number of 32 bits; negative ones take ten bytes.
+    Int32,
+    /// A number of 64 bits.
+    Int64,
+    /// A float of 64 bits.
+    Double,
+    /// A message of the table.
+    Message(MessageId),
+    /// `meta.v1.Time`: {1 seconds, 2 nanos}, shown to the second.
+    Time,
+    /// `meta.v1.MicroTime`: the same, shown to the microsecond.
+    MicroTime,
+    /// `resource.Quantity`: {1 text}.
+    Quantity,
+    /// `intstr.IntOrString`: {1 which, 2 number, 3 text}.
+    IntOrString,
+    /// `runtime.RawExtension`, `meta.v1.FieldsV1` and apiextensions' `JSON`: {1 JSON text}.
+    Raw,
+    /// apiextensions' `JSONSchemaPropsOrBool`: {1 allows, 2 schema}.
+    OrBool(MessageId),
+    /// apiextensions' `JSONSchemaPropsOrArray`: {1 schema, 2 schemas}.
+    OrArray(MessageId),
+    /// apiextensions' `JSONSchemaPropsOrStringArray`: {1 schema, 2 strings}.
+    OrStringArray(MessageId),
+    /// A list that is a message of its own: {1 strings}.
+    StringList,
+}
+
+/// How many values a field has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// At most one.
+    One,
+    /// A list.
+    Many,
+    /// Values by keys that are strings.
+    Map,
+}
+
+/// What stands in JSON for a field that the wire does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// Nothing.
+    Skip,
+    /// `null`
+    Null,
+    /// What Go has in a field nobody set: `""`, `0`, `false`, an object of such fields.
+    Zero,
+}
+
+/// One field of a message, or of a message whose fields stand in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot {
+    /// The name in JSON.
+    pub name: FieldName,
+    /// The number on the wire; 0 for `apiVersion` and `kind`, which are not there.
+    pub number: u16,
+    /// What a value is.
+    pub kind: Kind,
+    /// How many values there are.
+    pub count: Count,
+    /// What is printed if there is none.
+    pub absent: Absent,
+    /// Whether a zero or empty value is left out although it is there.
+    pub skips_zero: bool,
+    /// Whether Go holds it by a pointer: then it is written if it is there, else always.
+    pub pointer: bool,
+    /// Whether the release of this table has the field.
+    pub current: bool,
+}
+
+/// A message of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageId(u16);
+
+/// Where the slots of a message are.
+#[derive(Clone, Copy, Debug)]
+pub struct Message {
+    /// `core.v1.Pod`
+    pub name: &'static str,
+    first_slot: u32,
+    slots: u16,
+    /// Where the numbers on the wire lead to.
+    pub scope: ScopeId,
+}
+
+/// The fields of a message by number; a message whose fields stand in its parent has a scope of its own there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScopeId(u16);
+
+#[derive(Clone, Copy, Debug)]
+struct Scope {
+    message: &'static str,
+    first: u32,
+    numbers: u16,
+    current: bool,
+}
+
+/// What a field number means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// No release has this field.
+    Unknown,
+    /// The slot, counted from the first one of the message.
+    Slot(u16),
+    /// A message whose fields stand in this one.
+    Inline(ScopeId),
+}
+
+/// The table for one release and one order of members.
+#[derive(Debug)]
+pub struct Types {
+    messages: Vec<Message>,
+    slots: Vec<Slot>,
+    scopes: Vec<Scope>,
+    targets: Vec<Target>,
+    /// Sorted by apiVersion and kind.
+    kinds: Vec<(&'static str, &'static str, MessageId)>,
+}
+
+/// Releases times orders; more than there are.
+const TABLES: usize = 128;
+
+impl Types {
+    /// The table for a release, with the members of every object in the order that is asked for. Takes about a
+    /// millisecond when it is asked for first.
+    pub fn of(minor: Minor, order: KeyOrder) -> &'static Self {
+        static BUILT: [OnceLock<Types>; TABLES] = [const { OnceLock::new() }; TABLES];
+        static FALLBACK: OnceLock<Types> = OnceLock::new();
+        let minor = minor.nearest_known();
+        let index = usize::from(minor.number() - Minor::OLDEST.number()) * 2 + usize::from(order == KeyOrder::Natural);
+        BUILT.get(index).unwrap_or(&FALLBACK).get_or_init(|| layout::build(TEXT, minor, order))
+    }
+
+    /// The message that is stored under an apiVersion and a kind.
+    pub fn kind(&self, api_version: &str, kind: &str) -> Option<MessageId> {
+        let at = self.kinds.binary_search_by(|(a, k, _)| (*a, *k).cmp(&(api_version, kind))).ok()?;
+        self.kinds.get(at).map(|(_, _, id)| *id)
+    }
+
+    /// All kinds: apiVersion, kind, message; sorted.
+    pub fn kinds(&self) -> impl Iterator<Item = (&'static str, &'static str, MessageId)> {
+        self.kinds.iter().copied()
+    }
+
+    /// A message by its id, which only this table gives out.
+    pub fn message(&self, id: MessageId) -> Message {
+        self.messages[usize::from(id.0)]
+    }
+
+    /// The slots of a message, in the order of the table.
+    pub fn slots(&self, message: Message) -> &[Slot] {
+        let first = message.first_slot as usize;
+        self.slots.get(first..first + usize::from(message.slots)).unwrap_or(&[])
+    }
+
+    /// What a field number means in a scope.
+    #[inline]
+    pub fn target(&self, scope: ScopeId, number: u32) -> Target {
+        let scope = self.scopes[usize::from(scope.0)];
+        if number < u32::from(scope.numbers) { self.targets[(scope.first + number) as usize] } else { Target::Unknown }
+    }
+
+    /// The numbers of a scope that mean something, ascending, with what they mean.
+    pub fn targets(&self, scope: ScopeId) -> impl Iterator<Item = (u32, Target)> + '_ {
+        let scope = self.scopes[usize::from(scope.0)];
+        (0..u32::from(scope.numbers))
+            .filter_map(move |number| Some((number, *self.targets.get((scope.first + number) as usize)?)))
+            .filter(|(_, target)| *target != Target::Unknown)
+    }
+
+    /// Whether the release of this table has the message in its parent.
+    pub fn scope_is_current(&self, scope: ScopeId) -> bool {
+        self.scopes[usize::from(scope.0)].current
+    }
+
+    /// The name of the message that a scope belongs to.
+    pub fn scope_name(&self, scope: ScopeId) -> &'static str {
+        self.scopes[usize::from(scope.0)].message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_release_is_the_one_the_table_was_made_from() {
+        let modules = TEXT.lines().find_map(|line| line.strip_prefix("modules ")).unwrap();
+        let newest: u8 = modules.rsplit(['.', ' ']).nth(1).unwrap().parse().unwrap();
+        assert_eq!(Minor::NEWEST.number(), newest);
+        assert!(usize::from(newest - Minor::OLDEST.number()) * 2 + 1 < TABLES);
+    }
+
+    #[test]
+    fn every_line_of_the_table_is_understood() {
+        for minor in [20, 29, 37] {
+            let parsed = text::parse(TEXT, Minor::new(minor));
+            assert_eq!(parsed.not_understood, Vec::<&str>::new());
+            let count = |first: &str| TEXT.lines().filter(|line| line.starts_with(first)).count();
+            assert_eq!(parsed.messages.len(), count("message "));
+            assert_eq!(parsed.kinds.len(), count("kind "));
+            let fields = TEXT.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit())).count();
+            assert_eq!(parsed.fields.len(), fields);
+        }
+    }
+
+    #[test]
+    fn slots_stand_in_the_order_that_is_asked_for() {
+        for order in [KeyOrder::Bytes, KeyOrder::Natural] {
+            let types = Types::of(Minor::NEWEST, order);
+            assert!(types.kinds().count() > 350);
+            for message in &types.messages {
+                let names = types.slots(*message).iter().map(|slot| slot.name.plain());
+                assert!(super::super::natural::is_sorted(order, names), "{}", message.name);
+            }
+        }
+    }
+
+    #[test]
+    fn inline_messages_stand_in_their_parents() {
+        let types = Types::of(Minor::NEWEST, KeyOrder::Bytes);
+        let volume = types.messages.iter().find(|message| message.name == "core.v1.Volume").unwrap();
+        let names: Vec<&str> = types.slots(*volume).iter().map(|slot| slot.name.plain()).collect();
+        assert!(names.contains(&"name") && names.contains(&"configMap"), "{names:?}");
+        let Target::Inline(source) = types.target(volume.scope, 2) else { panic!("volumeSource is inline") };
+        assert_eq!(types.scope_name(source), "core.v1.VolumeSource");
+        let Target::Slot(slot) = types.target(source, 19) else { panic!("configMap is a field") };
+        assert_eq!(names[usize::from(slot)], "configMap");
+        assert_eq!(types.target(source, 4000), Target::Unknown);
+    }
+
+    #[test]
+    fn what_is_printed_for_an_absent_field_depends_on_the_release() {
+        let absent = |minor: u8, kind: (&str, &str), field: &str| {
+            let types = Types::of(Minor::new(minor), KeyOrder::Bytes);
+            let message = types.message(types.kind(kind.0, kind.1).unwrap());
+            let slot = types.slots(message).iter().find(|slot| slot.name.plain() == field).unwrap();
+            let Kind::Message(inner) = slot.kind else { return slot.absent };
+            let inner = types.slots(types.message(inner)).iter();
+            inner.clone().find(|slot| slot.name.plain() == "creationTimestamp").map_or(slot.absent, |slot| slot.absent)
+        };
+        assert_eq!(absent(33, ("v1", "Pod"), "metadata"), Absent::Zero);
+        assert_eq!(absent(34, ("v1", "Pod"), "metadata"), Absent::Skip);
+        assert_eq!(absent(23, ("networking.k8s.io/v1", "NetworkPolicy"), "status"), Absent::Skip);
+        assert_eq!(absent(26, ("networking.k8s.io/v1", "NetworkPolicy"), "status"), Absent::Zero);
+        assert_eq!(absent(28, ("networking.k8s.io/v1", "NetworkPolicy"), "status"), Absent::Skip);
+        assert_eq!(absent(35, ("v1", "Pod"), "kind"), Absent::Skip);
+    }
+}

@@ -1,0 +1,3 @@
+module kinescope/tools/kubernetes-types
+
+go 1.22
