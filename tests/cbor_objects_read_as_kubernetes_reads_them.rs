@@ -13,7 +13,7 @@ fn bytes_of(hex: &str) -> Vec<u8> {
 }
 
 fn vector() -> (Vec<u8>, Vec<u8>) {
-    let all: Value = serde_json::from_str(include_str!("../testdata/kubernetes/encryption.json")).unwrap();
+    let all: Value = serde_json::from_str(include_str!("../testdata/encryption.json")).unwrap();
     let vector = all.as_array().unwrap().iter().find(|vector| vector["Name"] == "cbor").unwrap();
     (bytes_of(vector["Stored"].as_str().unwrap()), bytes_of(vector["Plain"].as_str().unwrap()))
 }

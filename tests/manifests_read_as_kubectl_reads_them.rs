@@ -164,6 +164,16 @@ fn merges_and_aliases_expand_within_bounds() {
     }
 }
 
+#[test]
+fn a_key_that_reads_as_a_merge_is_counted() {
+    let mut out = Vec::new();
+    let mut sink = YamlSink::new(&mut out);
+    push_value(&json!({"<<": {"a": 1}, "b": "<<"}), &mut sink);
+    assert_eq!(sink.keys_that_read_as_merges(), 1);
+    sink.finish();
+    assert_eq!(read(std::str::from_utf8(&out).unwrap()).unwrap(), json!({"a": 1, "b": "<<"}));
+}
+
 fn scalar() -> impl Strategy<Value = Value> {
     prop_oneof![
         any::<bool>().prop_map(Value::from),

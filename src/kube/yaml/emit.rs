@@ -22,6 +22,7 @@ pub struct YamlSink<'a> {
     /// A literal block ended its last line itself.
     line_ended: bool,
     refused: usize,
+    merges: usize,
 }
 
 /// Where the next value stands.
@@ -49,7 +50,7 @@ struct Block {
 impl<'a> YamlSink<'a> {
     /// Appends to `out`, which should stand at the beginning of a line.
     pub fn new(out: &'a mut Vec<u8>) -> Self {
-        Self { out, open: Vec::new(), place: Place::Root, line_ended: false, refused: 0 }
+        Self { out, open: Vec::new(), place: Place::Root, line_ended: false, refused: 0, merges: 0 }
     }
 
     /// Ends the document.
@@ -67,6 +68,12 @@ impl<'a> YamlSink<'a> {
     /// make it print other text (NEL becomes a space). They are printed escaped here.
     pub fn refused_by_kubectl(&self) -> usize {
         self.refused
+    }
+
+    /// How many keys so far are `<<`. kubectl writes it without quotes, and whoever reads that takes it for a merge: such an
+    /// object does not read back as it was.
+    pub fn keys_that_read_as_merges(&self) -> usize {
+        self.merges
     }
 
     fn end_document(&mut self) {
@@ -163,6 +170,7 @@ impl<'a> YamlSink<'a> {
     }
 
     fn simple_key(&mut self, key: &str, found: Found) {
+        self.merges += usize::from(key == "<<");
         match found.key_style(key) {
             Style::Plain => self.out.extend_from_slice(key.as_bytes()),
             style => {
