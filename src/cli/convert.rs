@@ -57,13 +57,23 @@ pub struct Args {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum To {
+pub(super) enum To {
     /// kine's SQLite file
     Kine,
     /// A snapshot with its sha256, for `etcdutl snapshot restore` and k3s
     EtcdSnapshot,
     /// A data directory that etcd starts on
     EtcdDir,
+}
+
+impl To {
+    pub(super) fn target(self) -> Target {
+        match self {
+            Self::Kine => Target::Kine,
+            Self::EtcdSnapshot => Target::EtcdSnapshot,
+            Self::EtcdDir => Target::EtcdDir,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -84,11 +94,6 @@ enum Version {
 
 impl Args {
     fn options(&self, history: &History, ui: &Ui) -> Result<Options, Failure> {
-        let to = match self.to {
-            To::Kine => Target::Kine,
-            To::EtcdSnapshot => Target::EtcdSnapshot,
-            To::EtcdDir => Target::EtcdDir,
-        };
         let etcd_version = self.etcd_version.map(|version| match version {
             Version::V3_5 => EtcdVersion::V3_5,
             Version::V3_6 => EtcdVersion::V3_6,
@@ -102,7 +107,7 @@ impl Args {
             etcd_version,
             member_name: self.name.clone(),
             peer_urls: self.peer_url.clone(),
-            ..Options::plain(to)
+            ..Options::plain(self.to.target())
         })
     }
 }
@@ -140,6 +145,6 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
 }
 
 /// Who owns what root writes is worth saying: k3s runs as root, and a file of another owner stops it.
-fn owner() -> Option<String> {
+pub(super) fn owner() -> Option<String> {
     rustix::process::geteuid().is_root().then(|| "root".to_owned())
 }

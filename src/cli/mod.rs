@@ -18,6 +18,7 @@ mod ls;
 mod man;
 mod moment;
 mod progress;
+mod put;
 mod release;
 mod source;
 mod ui;
@@ -73,6 +74,7 @@ enum Command {
     Dump(dump::Args),
     Extract(extract::Args),
     Convert(convert::Args),
+    Put(put::Args),
     Bootstrap(bootstrap::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -94,6 +96,7 @@ pub fn main() -> u8 {
         Command::Dump(args) => dump::run(&args, &mut ui),
         Command::Extract(args) => extract::run(&args, &mut ui),
         Command::Convert(args) => convert::run(&args, &mut ui),
+        Command::Put(args) => put::run(&args, &mut ui),
         Command::Bootstrap(args) => bootstrap::run(&args, &mut ui),
         Command::Completions(args) => completions::run(&args, &mut ui),
         Command::Man(args) => man::run(&args, &mut ui),

@@ -1,18 +1,20 @@
 //! An object as JSON becomes the bytes that Kubernetes would store.
 //!
 //! The bytes are those of the encoder of one release, which always writes what Go holds without a pointer, even where it
-//! is zero. What is not done: validation, defaults, admission, clearing `metadata.resourceVersion`. Whoever stores such
+//! is zero. Quantities are written in their canonical form. What is not done: validation, defaults, admission, clearing `metadata.resourceVersion`. Whoever stores such
 //! bytes answers for them.
 
 use super::envelope::Unknown;
 use super::json::{CompactJson, push_value};
 use super::minor::Minor;
+use super::quantity;
 use super::sink::KeyOrder;
 use super::table::{Count, Kind, MessageId, ScopeId, Slot, Target, Types};
 use super::time;
 use base64::Engine as _;
 use prost::encoding::{WireType, encode_key, encode_varint};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::fmt::Write;
 use thiserror::Error;
 
@@ -227,10 +229,13 @@ impl<'a> Encoder<'a> {
             (Kind::Message(id), None) => self.message(id, &NOTHING)?,
             (Kind::Message(id), Some(Value::Object(members))) => self.message(id, members)?,
             (Kind::Quantity, None) => self.bytes(1, b"0"),
-            (Kind::Quantity, Some(Value::Number(number))) => self.bytes(1, number.to_string().as_bytes()),
             (Kind::Quantity, Some(value)) => {
-                let text = self.text(value, "a quantity")?;
-                self.bytes(1, text.as_bytes());
+                let text = match value {
+                    Value::Number(number) => Cow::Owned(number.to_string()),
+                    value => Cow::Borrowed(self.text(value, "a quantity")?.trim()),
+                };
+                let canonical = quantity::canonical(&text);
+                self.bytes(1, canonical.map_err(|_| self.wrong("a quantity like 500m or 1Gi", value))?.as_bytes());
             }
             (Kind::IntOrString, value) => self.int_or_string(value)?,
             // Absent in the others is empty.

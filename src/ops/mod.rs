@@ -1,5 +1,6 @@
 //! What kinescope does: takes stores, returns data and progress, prints nothing.
 
+pub mod adapt;
 mod behind;
 pub mod bootstrap;
 pub mod convert;
@@ -9,4 +10,5 @@ pub mod keyring;
 pub mod moments;
 pub mod objects;
 pub mod output;
+pub mod put;
 pub mod store;

@@ -123,7 +123,7 @@ impl<'s> Objects<'s> {
     }
 
     /// All objects of a resource that can be read, as trees.
-    fn all_of(&self, resource: &str) -> Vec<Value> {
+    pub(super) fn all_of(&self, resource: &str) -> Vec<Value> {
         let Ok(resource) = self.registry.find(resource) else { return Vec::new() };
         let found = self.select(resource, None, None, &LabelSelector::default());
         found.live.iter().filter_map(|change| Some(self.tree(change, &self.whole(change)).ok()?.0)).collect()

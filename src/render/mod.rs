@@ -9,6 +9,7 @@ mod extract;
 mod info;
 mod keys;
 mod objects;
+mod put;
 mod tables;
 mod text;
 
@@ -19,6 +20,7 @@ pub use extract::extract_json;
 pub use info::{info_json, info_text};
 pub use keys::{KeyLine, key_header, key_json, key_text, value_text};
 pub use objects::{ListForm, Printed, TableOptions, object_json, objects_tables, objects_text};
+pub use put::{put_json, put_text};
 pub use tables::{table_text, tables_text};
 pub use text::{bytes, count, key};
 
