@@ -1,9 +1,9 @@
 //! The order in which kubectl's YAML shows the members of a map.
 //!
 //! Kubernetes writes YAML with go-yaml v2 (`go.yaml.in/yaml/v2`, sorter.go): letters after other characters, runs of
-//! digits by their number. Some of its answers contradict each other (`v2` before `v10`, `v10` before `v1b`, `v1b` before `v2`), and
-//! kubectl itself then prints now this order, now that. So nothing here may rely on a consistent order: [`sort_members`]
-//! never panics, whatever the keys are.
+//! digits by their number. Some of its answers contradict each other (`v2` before `v10`, `v10` before
+//! `v1b`, `v1b` before `v2`), and kubectl itself then prints now this order, now that. So nothing here may rely on a
+//! consistent order: [`sort_members`] never panics, whatever the keys are.
 
 use super::sink::KeyOrder;
 use regex::Regex;
@@ -16,6 +16,13 @@ static DIGIT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{Nd}").
 /// Which of two keys go-yaml v2 writes first.
 pub fn compare(a: &str, b: &str) -> Ordering {
     let same = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    // Most keys differ first in two letters, and then nothing else matters.
+    if let (Some(a), Some(b)) = (a.as_bytes().get(same), b.as_bytes().get(same))
+        && a.is_ascii_alphabetic()
+        && b.is_ascii_alphabetic()
+    {
+        return a.cmp(b);
+    }
     // Characters can share their first bytes: step back to where both begin.
     let start = (0..=same).rev().find(|&at| a.is_char_boundary(at) && b.is_char_boundary(at)).unwrap_or(0);
     let (head, rest_of_a) = a.split_at_checked(start).unwrap_or(("", a));

@@ -30,12 +30,12 @@ impl Entry {
 impl<S: Sink> Walker<'_, S> {
     /// A map as a JSON object.
     pub fn map(&mut self, slot: &Slot, data: &[u8], start: usize, message: &'static str) -> Step {
-        let first = self.entries.len();
+        let first = self.space.entries.len();
         let in_order = self.entries(slot, data, start, message)?;
         self.sink.begin_object();
         if in_order {
-            for at in first..self.entries.len() {
-                let Some(&entry) = self.entries.get(at) else { break };
+            for at in first..self.space.entries.len() {
+                let Some(&entry) = self.space.entries.get(at) else { break };
                 let key = data.get(entry.key()).unwrap_or_default();
                 self.sink.key(str::from_utf8(key).unwrap_or_default());
                 self.map_value(slot, data, entry, message)?;
@@ -44,7 +44,7 @@ impl<S: Sink> Walker<'_, S> {
             self.unordered(slot, data, first, message)?;
         }
         self.sink.end_object();
-        self.entries.truncate(first);
+        self.space.entries.truncate(first);
         Ok(())
     }
 
@@ -62,7 +62,7 @@ impl<S: Sink> Walker<'_, S> {
             }
             let (start, end) = wire::payload(data, &mut at).map_err(|fault| damaged(message, number, fault))?;
             let entry = entry(data, start..end).map_err(|what| damaged(message, number, what))?;
-            self.entries.push(entry);
+            self.space.entries.push(entry);
             let key = data.get(entry.key()).unwrap_or_default();
             match simdutf8::basic::from_utf8(key) {
                 Ok(key) => {
@@ -80,7 +80,7 @@ impl<S: Sink> Walker<'_, S> {
 
     /// The entries from `first` on, put in order; of those with equal keys the last counts.
     fn unordered(&mut self, slot: &Slot, data: &[u8], first: usize, message: &'static str) -> Step {
-        let entries = self.entries.get(first..).unwrap_or_default();
+        let entries = self.space.entries.get(first..).unwrap_or_default();
         let keys: Vec<String> = entries.iter().map(|entry| lossy(data.get(entry.key()).unwrap_or_default())).collect();
         let mut sorted: Vec<(&str, Entry)> = keys.iter().map(String::as_str).zip(entries.iter().copied()).collect();
         // By bytes first: where the natural order contradicts itself, equal keys might not meet.

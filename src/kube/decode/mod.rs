@@ -13,6 +13,7 @@ mod walk;
 pub use notes::{Notes, Place};
 
 use super::envelope::Unknown;
+use super::json::JsonError;
 use super::minor::Minor;
 use super::sink::Sink;
 use super::table::Types;
@@ -96,28 +97,50 @@ pub enum Damage {
     #[error("it is no number that JSON can show")]
     NotFinite,
     /// JSON inside of the object that is none.
-    #[error("the JSON in it cannot be read: {0}")]
-    EmbeddedJson(String),
+    #[error("what is in it is {0}")]
+    EmbeddedJson(JsonError),
 }
 
-/// Shows a stored object to a sink, and says what could not be shown. On an error the sink has part of the object.
+/// Shows a stored object to a sink, as [`Decoder::decode`] does.
 ///
 /// # Errors
 ///
-/// The kind is not known, or the bytes are no message of it. Fields that no release knows are no error; they are in
-/// the notes.
+/// As there.
 pub fn decode<S: Sink>(object: &Unknown<'_>, options: &Options, sink: &mut S) -> Result<Notes, DecodeError> {
-    if !object.content_encoding.is_empty() {
-        return Err(DecodeError::Packed(object.content_encoding.to_owned()));
+    Decoder::default().decode(object, options, sink)
+}
+
+/// Shows stored objects, and keeps its memory from one to the next.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    space: walk::Space,
+}
+
+impl Decoder {
+    /// Shows a stored object to a sink, and says what could not be shown. On an error the sink has part of the object.
+    ///
+    /// # Errors
+    ///
+    /// The kind is not known, or the bytes are no message of it. Fields that no release knows are no error; they are in
+    /// the notes.
+    pub fn decode<S: Sink>(
+        &mut self,
+        object: &Unknown<'_>,
+        options: &Options,
+        sink: &mut S,
+    ) -> Result<Notes, DecodeError> {
+        if !object.content_encoding.is_empty() {
+            return Err(DecodeError::Packed(object.content_encoding.to_owned()));
+        }
+        let types = Types::of(options.minor, S::ORDER);
+        let Some(id) = types.kind(object.api_version, object.kind) else {
+            let (api_version, kind) = (object.api_version.to_owned(), object.kind.to_owned());
+            return Err(DecodeError::UnknownKind { api_version, kind });
+        };
+        if u32::try_from(object.raw.len()).is_err() {
+            let message = types.message(id).name;
+            return Err(DecodeError::Damaged { message, number: 0, what: Damage::TooLong });
+        }
+        walk::Walker::new(object, options, &mut self.space, sink).object(id, object.raw)
     }
-    let types = Types::of(options.minor, S::ORDER);
-    let Some(id) = types.kind(object.api_version, object.kind) else {
-        let (api_version, kind) = (object.api_version.to_owned(), object.kind.to_owned());
-        return Err(DecodeError::UnknownKind { api_version, kind });
-    };
-    if u32::try_from(object.raw.len()).is_err() {
-        let message = types.message(id).name;
-        return Err(DecodeError::Damaged { message, number: 0, what: Damage::TooLong });
-    }
-    walk::Walker::new(types, object, options, sink).object(id, object.raw)
 }

@@ -76,7 +76,8 @@ impl<S: Sink> Walker<'_, S> {
             match types.target(scope, tag.number) {
                 Target::Slot(slot) => {
                     let at_slot = base + usize::from(slot);
-                    let (Some(slot), Some(found)) = (slots.get(usize::from(slot)), self.found.get_mut(at_slot)) else {
+                    let (Some(slot), Some(found)) = (slots.get(usize::from(slot)), self.space.found.get_mut(at_slot))
+                    else {
                         continue;
                     };
                     let before = *found;
@@ -84,7 +85,7 @@ impl<S: Sink> Walker<'_, S> {
                     if before.state != State::Absent {
                         self.again(slot, before, at_slot, data, name);
                     } else if slot.count != Count::One
-                        && let Some(found) = self.found.get_mut(at_slot)
+                        && let Some(found) = self.space.found.get_mut(at_slot)
                     {
                         found.word = tag_at as u64;
                     }
@@ -113,7 +114,7 @@ impl<S: Sink> Walker<'_, S> {
 
     /// A field came before: lists grow, messages are merged, of anything else the last value counts.
     fn again(&mut self, slot: &Slot, before: Found, at_slot: usize, data: &[u8], message: &'static str) {
-        let Some(found) = self.found.get_mut(at_slot) else { return };
+        let Some(found) = self.space.found.get_mut(at_slot) else { return };
         if slot.count != Count::One {
             found.word = before.word;
             return;
@@ -125,10 +126,10 @@ impl<S: Sink> Walker<'_, S> {
             let place = if before.state == State::Merged {
                 before.word
             } else {
-                self.merged.push(data.get(before.range()).unwrap_or_default().to_vec());
-                (self.merged.len() - 1) as u64
+                self.space.merged.push(data.get(before.range()).unwrap_or_default().to_vec());
+                (self.space.merged.len() - 1) as u64
             };
-            if let Some(merged) = self.merged.get_mut(place as usize) {
+            if let Some(merged) = self.space.merged.get_mut(place as usize) {
                 merged.extend_from_slice(bytes);
             }
             *found = Found { state: State::Merged, end: 0, word: place };

@@ -1,6 +1,7 @@
 //! The types that have a JSON form of their own.
 
 use super::Damage;
+use super::notes::note;
 use super::walk::{Role, Step, Walker, damaged};
 use crate::kube::sink::Sink;
 use crate::kube::table::{Kind, MessageId, Slot};
@@ -103,10 +104,14 @@ impl<S: Sink> Walker<'_, S> {
             }
             Kind::Raw => match Fields::read(bytes, &[WireType::Bytes]).map_err(fault)?.bytes[0] {
                 None | Some([]) => self.sink.null(),
+<<<<<<< HEAD
                 Some(raw) => {
                     let read = self.json.read(raw, self.sink);
                     read.map(drop).map_err(|error| fault(Damage::EmbeddedJson(error.to_string())))?;
                 }
+=======
+                Some(raw) => self.embedded(raw, message, number)?,
+>>>>>>> types
             },
             Kind::StringList => self.strings(bytes, 1, message, number)?,
             Kind::OrBool(id) => {
@@ -124,10 +129,20 @@ impl<S: Sink> Walker<'_, S> {
         Ok(())
     }
 
+    /// JSON that the object carries as it came: managed fields, raw extensions, defaults in schemas.
+    fn embedded(&mut self, text: &[u8], message: &'static str, number: u32) -> Step {
+        let reading = self.space.reader.read(text, self.sink);
+        let reading = reading.map_err(|error| damaged(message, number, Damage::EmbeddedJson(error)))?;
+        if reading.replaced > 0 {
+            note(&mut self.notes.invalid_text, &mut self.notes.more, message, number);
+        }
+        Ok(())
+    }
+
     fn time(&mut self, seconds: i64, micros: Option<u32>) {
-        self.text.clear();
-        time::write(&mut self.text, seconds, micros);
-        self.sink.string(&self.text);
+        self.space.text.clear();
+        time::write(&mut self.space.text, seconds, micros);
+        self.sink.string(&self.space.text);
     }
 
     /// Nanoseconds are cut to whole microseconds, then carried over as Go's time.Unix does.

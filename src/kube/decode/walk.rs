@@ -1,5 +1,6 @@
 //! The second pass: the fields in the order in which they are printed, and what is printed for those that are absent.
 
+use super::map::Entry;
 use super::notes::note;
 use super::scan::{Found, State};
 use super::{Damage, DecodeError, Notes, Options};
@@ -33,16 +34,27 @@ pub enum Role {
     VolumeStatus,
 }
 
-/// Walks over an object. All messages share one stack of what was found in them.
+/// Memory that is kept from object to object. All messages of an object share one stack of what was found in them.
+#[derive(Debug, Default)]
+pub struct Space {
+    pub found: Vec<Found>,
+    pub merged: Vec<Vec<u8>>,
+    pub entries: Vec<Entry>,
+    pub text: String,
+    pub reader: Reader,
+}
+
+/// Walks over an object.
 pub struct Walker<'t, S> {
     pub types: &'static Types,
     pub sink: &'t mut S,
-    pub found: Vec<Found>,
-    pub merged: Vec<Vec<u8>>,
-    pub entries: Vec<super::map::Entry>,
+    pub space: &'t mut Space,
     pub notes: Notes,
+<<<<<<< HEAD
     pub text: String,
     pub json: Reader,
+=======
+>>>>>>> types
     options: &'t Options,
     injected: [&'t str; 4],
     resource_version: String,
@@ -58,17 +70,22 @@ const PENDING: usize = 2;
 const RESOURCE_VERSION: usize = usize::MAX;
 
 impl<'t, S: Sink> Walker<'t, S> {
-    pub fn new(types: &'static Types, object: &'t Unknown<'t>, options: &'t Options, sink: &'t mut S) -> Self {
+    pub fn new(object: &'t Unknown<'t>, options: &'t Options, space: &'t mut Space, sink: &'t mut S) -> Self {
+        space.found.clear();
+        space.merged.clear();
+        space.entries.clear();
+        let types = Types::of(options.minor, S::ORDER);
         let volumes = ["PersistentVolume", "PersistentVolumeClaim"];
         Self {
             types,
             sink,
-            found: Vec::with_capacity(256),
-            merged: Vec::new(),
-            entries: Vec::new(),
+            space,
             notes: Notes::default(),
+<<<<<<< HEAD
             text: String::new(),
             json: Reader::new(),
+=======
+>>>>>>> types
             options,
             injected: [object.api_version, object.kind, "Pending", ""],
             resource_version: options.resource_version.map(|revision| revision.to_string()).unwrap_or_default(),
@@ -93,15 +110,15 @@ impl<'t, S: Sink> Walker<'t, S> {
         }
         self.depth += 1;
         let slots = types.slots(message);
-        let base = self.found.len();
-        self.found.resize(base + slots.len(), Found::ABSENT);
+        let base = self.space.found.len();
+        self.space.found.resize(base + slots.len(), Found::ABSENT);
         self.scan(message.scope, slots, data, 0..data.len(), base)?;
         if role != Role::Part {
             self.inject(id, role, base);
         }
         self.sink.begin_object();
         for (slot, at) in slots.iter().zip(base..) {
-            let Some(&found) = self.found.get(at) else { continue };
+            let Some(&found) = self.space.found.get(at) else { continue };
             if found.state == State::Absent {
                 self.absent(slot, role)?;
             } else if slot.count == Count::One {
@@ -117,7 +134,7 @@ impl<'t, S: Sink> Walker<'t, S> {
             }
         }
         self.sink.end_object();
-        self.found.truncate(base);
+        self.space.found.truncate(base);
         self.depth -= 1;
         Ok(())
     }
@@ -128,7 +145,7 @@ impl<'t, S: Sink> Walker<'t, S> {
         let message = types.message(id);
         let mut put = |number: u32, only_if_empty: bool, value: Found| {
             let Target::Slot(slot) = types.target(message.scope, number) else { return };
-            if let Some(found) = self.found.get_mut(base + usize::from(slot))
+            if let Some(found) = self.space.found.get_mut(base + usize::from(slot))
                 && (!only_if_empty || found.state == State::Absent || found.range().is_empty())
             {
                 *found = value;
@@ -147,7 +164,7 @@ impl<'t, S: Sink> Walker<'t, S> {
             // Of core.v1.PersistentVolumeStatus, and of core.v1.PersistentVolumeClaimStatus.
             Role::VolumeStatus => put(1, true, Found::injected(PENDING)),
             Role::Object => {
-                for (slot, found) in types.slots(message).iter().zip(self.found.iter_mut().skip(base)) {
+                for (slot, found) in types.slots(message).iter().zip(self.space.found.iter_mut().skip(base)) {
                     match (slot.number, slot.name.plain()) {
                         (0, "apiVersion") => *found = Found::injected(API_VERSION),
                         (0, _) => *found = Found::injected(KIND),
@@ -203,7 +220,7 @@ impl<'t, S: Sink> Walker<'t, S> {
                 return Ok(());
             }
             State::Merged => {
-                let bytes = self.merged.get_mut(found.word() as usize).map(std::mem::take).unwrap_or_default();
+                let bytes = self.space.merged.get_mut(found.word() as usize).map(std::mem::take).unwrap_or_default();
                 return self.payload(slot, &bytes, role, message);
             }
             State::Present | State::Absent => {}
