@@ -104,14 +104,7 @@ impl<S: Sink> Walker<'_, S> {
             }
             Kind::Raw => match Fields::read(bytes, &[WireType::Bytes]).map_err(fault)?.bytes[0] {
                 None | Some([]) => self.sink.null(),
-<<<<<<< HEAD
-                Some(raw) => {
-                    let read = self.json.read(raw, self.sink);
-                    read.map(drop).map_err(|error| fault(Damage::EmbeddedJson(error.to_string())))?;
-                }
-=======
                 Some(raw) => self.embedded(raw, message, number)?,
->>>>>>> types
             },
             Kind::StringList => self.strings(bytes, 1, message, number)?,
             Kind::OrBool(id) => {

@@ -50,11 +50,6 @@ pub struct Walker<'t, S> {
     pub sink: &'t mut S,
     pub space: &'t mut Space,
     pub notes: Notes,
-<<<<<<< HEAD
-    pub text: String,
-    pub json: Reader,
-=======
->>>>>>> types
     options: &'t Options,
     injected: [&'t str; 4],
     resource_version: String,
@@ -81,11 +76,6 @@ impl<'t, S: Sink> Walker<'t, S> {
             sink,
             space,
             notes: Notes::default(),
-<<<<<<< HEAD
-            text: String::new(),
-            json: Reader::new(),
-=======
->>>>>>> types
             options,
             injected: [object.api_version, object.kind, "Pending", ""],
             resource_version: options.resource_version.map(|revision| revision.to_string()).unwrap_or_default(),
