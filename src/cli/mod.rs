@@ -8,6 +8,7 @@ mod convert;
 mod dump;
 mod exit;
 mod get;
+mod grep;
 mod info;
 mod key;
 mod keys;
@@ -68,6 +69,7 @@ enum Command {
     Info(info::Args),
     Ls(ls::Args),
     Get(get::Args),
+    Grep(grep::Args),
     Log(log::Args),
     Dump(dump::Args),
     Convert(convert::Args),
@@ -88,6 +90,7 @@ pub fn main() -> u8 {
         Command::Info(args) => info::run(&args, &mut ui),
         Command::Ls(args) => ls::run(&args, &mut ui),
         Command::Get(args) => get::run(&args, &mut ui),
+        Command::Grep(args) => grep::run(&args, &mut ui),
         Command::Log(args) => log::run(&args, &mut ui),
         Command::Dump(args) => dump::run(&args, &mut ui),
         Command::Convert(args) => convert::run(&args, &mut ui),

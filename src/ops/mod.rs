@@ -3,6 +3,7 @@
 mod behind;
 pub mod bootstrap;
 pub mod convert;
+pub mod grep;
 pub mod info;
 pub mod keyring;
 pub mod objects;

@@ -5,6 +5,7 @@
 mod bootstrap;
 mod changes;
 mod convert;
+mod grep;
 mod info;
 mod keys;
 mod objects;
@@ -14,6 +15,7 @@ mod text;
 pub use bootstrap::{BootstrapReport, bootstrap_json, bootstrap_text};
 pub use changes::{change_json, change_text, log_text};
 pub use convert::{convert_json, convert_text};
+pub use grep::{grep_count_json, grep_count_text, grep_json, grep_name_json, grep_name_text, grep_text};
 pub use info::{info_json, info_text};
 pub use keys::{KeyLine, key_header, key_json, key_text, value_text};
 pub use objects::{ListForm, Printed, TableOptions, object_json, objects_tables, objects_text};
