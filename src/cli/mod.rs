@@ -9,6 +9,7 @@ mod dump;
 mod exit;
 mod extract;
 mod get;
+mod grep;
 mod info;
 mod key;
 mod keys;
@@ -70,6 +71,7 @@ enum Command {
     Info(info::Args),
     Ls(ls::Args),
     Get(get::Args),
+    Grep(grep::Args),
     Log(log::Args),
     Dump(dump::Args),
     Extract(extract::Args),
@@ -92,6 +94,7 @@ pub fn main() -> u8 {
         Command::Info(args) => info::run(&args, &mut ui),
         Command::Ls(args) => ls::run(&args, &mut ui),
         Command::Get(args) => get::run(&args, &mut ui),
+        Command::Grep(args) => grep::run(&args, &mut ui),
         Command::Log(args) => log::run(&args, &mut ui),
         Command::Dump(args) => dump::run(&args, &mut ui),
         Command::Extract(args) => extract::run(&args, &mut ui),

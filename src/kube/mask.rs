@@ -60,7 +60,7 @@ impl<'s, S: Sink> Masked<'s, S> {
     }
 
     fn mask(&mut self, len: usize) {
-        self.inner.string(&mask(len));
+        self.inner.masked(len);
     }
 }
 

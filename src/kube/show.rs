@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::cbor;
 use super::crd;
-use super::decode::{self, DecodeError, Notes};
+use super::decode::{self, DecodeError, Decoder, Notes};
 use super::envelope::{Envelope, EnvelopeError, Unknown};
 use super::json::{JsonError, Reader, ValueSink, push_value};
 use super::mask::Masked;
@@ -64,25 +64,55 @@ pub enum ShowError {
     Crd(#[from] crd::CrdError),
 }
 
-/// Sends the object that `value` holds, decrypted, to `sink`. On an error the sink may have part of it.
+/// Sends the object that `value` holds, decrypted, to `sink`, as [`Viewer::show`] does.
 ///
 /// # Errors
 /// [`ShowError`].
 pub fn show<S: Sink>(value: &[u8], view: &View, sink: &mut S) -> Result<Notes, ShowError> {
-    match Envelope::parse(value)? {
-        Envelope::Protobuf(object) => protobuf(&object, view, sink),
-        Envelope::Json(text) => {
-            let mut tree = ValueSink::new();
-            let reading = Reader::new().read(text, &mut tree)?;
-            tree_as(tree.finish(), view, sink)?;
-            Ok(Notes { more: reading.replaced as u64, ..Notes::default() })
+    Viewer::default().show(value, view, sink)
+}
+
+/// Shows one object after the other, and keeps its memory.
+#[derive(Debug, Default)]
+pub struct Viewer {
+    decoder: Decoder,
+    reader: Reader,
+}
+
+impl Viewer {
+    /// Sends the object that `value` holds, decrypted, to `sink`. On an error the sink may have part of it.
+    ///
+    /// # Errors
+    /// [`ShowError`].
+    pub fn show<S: Sink>(&mut self, value: &[u8], view: &View, sink: &mut S) -> Result<Notes, ShowError> {
+        match Envelope::parse(value)? {
+            Envelope::Protobuf(object) => self.protobuf(&object, view, sink),
+            Envelope::Json(text) => {
+                let mut tree = ValueSink::new();
+                let reading = self.reader.read(text, &mut tree)?;
+                tree_as(tree.finish(), view, sink)?;
+                Ok(Notes { more: reading.replaced as u64, ..Notes::default() })
+            }
+            Envelope::Cbor(bytes) => {
+                tree_as(cbor::read_value(bytes)?, view, sink)?;
+                Ok(Notes::default())
+            }
+            Envelope::Encrypted(_) => Err(ShowError::Encrypted),
+            Envelope::Other(_) => Err(ShowError::NoObject),
         }
-        Envelope::Cbor(bytes) => {
-            tree_as(cbor::read_value(bytes)?, view, sink)?;
-            Ok(Notes::default())
-        }
-        Envelope::Encrypted(_) => Err(ShowError::Encrypted),
-        Envelope::Other(_) => Err(ShowError::NoObject),
+    }
+
+    fn protobuf<S: Sink>(&mut self, object: &Unknown<'_>, view: &View, sink: &mut S) -> Result<Notes, ShowError> {
+        let options = decode::Options {
+            minor: view.minor,
+            managed_fields: view.managed_fields,
+            resource_version: view.resource_version,
+            served_phase: view.served,
+        };
+        Ok(match hides(object.kind, view) {
+            true => self.decoder.decode(object, &options, &mut Masked::new(sink))?,
+            false => self.decoder.decode(object, &options, sink)?,
+        })
     }
 }
 
@@ -94,19 +124,6 @@ pub fn tree(value: &[u8], view: &View) -> Result<(Value, Notes), ShowError> {
     let mut sink = ValueSink::new();
     let notes = show(value, view, &mut sink)?;
     Ok((sink.finish(), notes))
-}
-
-fn protobuf<S: Sink>(object: &Unknown<'_>, view: &View, sink: &mut S) -> Result<Notes, ShowError> {
-    let options = decode::Options {
-        minor: view.minor,
-        managed_fields: view.managed_fields,
-        resource_version: view.resource_version,
-        served_phase: view.served,
-    };
-    Ok(match hides(object.kind, view) {
-        true => decode::decode(object, &options, &mut Masked::new(sink))?,
-        false => decode::decode(object, &options, sink)?,
-    })
 }
 
 fn hides(kind: &str, view: &View) -> bool {

@@ -1,5 +1,7 @@
 //! Where a decoded object goes, token by token: JSON text, kubectl's YAML, a tree, coloured tokens.
 
+use super::mask::mask;
+
 /// In which order a form shows the members of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyOrder {
@@ -64,6 +66,10 @@ pub trait Sink {
     fn string(&mut self, value: &str);
     /// Bytes, which every form shows as standard base64 with padding.
     fn bytes(&mut self, value: &[u8]);
+    /// A secret value of so many bytes, which must not be shown.
+    fn masked(&mut self, len: usize) {
+        self.string(&mask(len));
+    }
 }
 
 /// Takes tokens and keeps nothing: for finding out whether a value can be shown at all.

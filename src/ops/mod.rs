@@ -5,6 +5,7 @@ mod behind;
 pub mod bootstrap;
 pub mod convert;
 pub mod extract;
+pub mod grep;
 pub mod info;
 pub mod keyring;
 pub mod moments;

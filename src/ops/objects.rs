@@ -10,9 +10,9 @@ use super::keyring::Keyring;
 use crate::kube::decode::Notes;
 use crate::kube::encryption::LockedReason;
 use crate::kube::minor::Minor;
-use crate::kube::resources::{Identity, ObjectId, Registry, Resource};
+use crate::kube::resources::{Identity, ObjectId, Registry, Resource, Special};
 use crate::kube::selector::LabelSelector;
-use crate::kube::show::{self, ShowError, View};
+use crate::kube::show::{self, ShowError, View, Viewer};
 use crate::kube::sink::Sink;
 use crate::model::{Change, History, KeyId, KeyState};
 use crate::source::Damage;
@@ -238,9 +238,15 @@ impl<'s> Objects<'s> {
     ///
     /// # Errors
     /// [`ObjectError`]; the sink may have part of the object then.
-    pub fn show<S: Sink>(&self, change: &Change, view: &View, sink: &mut S) -> Result<Notes, ObjectError> {
+    pub fn show<S: Sink>(
+        &self,
+        viewer: &mut Viewer,
+        change: &Change,
+        view: &View,
+        sink: &mut S,
+    ) -> Result<Notes, ObjectError> {
         let plain = self.plain(change)?;
-        show::show(&plain, view, sink).map_err(|fault| self.fault(change, fault))
+        viewer.show(&plain, view, sink).map_err(|fault| self.fault(change, fault))
     }
 
     /// A change's object as a tree.
@@ -252,7 +258,16 @@ impl<'s> Objects<'s> {
         show::tree(&plain, view).map_err(|fault| self.fault(change, fault))
     }
 
-    fn fault(&self, change: &Change, fault: ShowError) -> ObjectError {
+    /// Whether a key's values are secrets by what they are, in whatever form they are stored.
+    pub fn is_secret(&self, key: KeyId) -> bool {
+        match self.identity(key) {
+            Identity::Object(id) => id.resource.plural == "secrets" && id.resource.group.is_empty(),
+            Identity::Special(Special::Bootstrap) => true,
+            _ => false,
+        }
+    }
+
+    pub(super) fn fault(&self, change: &Change, fault: ShowError) -> ObjectError {
         let key = self.history.keys().get(change.key).escape_ascii().to_string();
         ObjectError::Show { key, revision: change.revision.main, fault }
     }

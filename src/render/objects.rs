@@ -9,7 +9,7 @@ use crate::kube::columns::{self, Cell, Table};
 use crate::kube::decode::Notes;
 use crate::kube::json::KubectlJson;
 use crate::kube::resources::Resource;
-use crate::kube::show::View;
+use crate::kube::show::{View, Viewer};
 use crate::kube::sink::{Discard, Sink};
 use crate::kube::yaml::{AsKubectl, YamlSink};
 use crate::model::Change;
@@ -82,10 +82,12 @@ fn push_all<S: Sink>(
     noticed: &mut Noticed,
     failed: &mut Vec<ObjectError>,
 ) {
+    let mut viewer = Viewer::default();
     let mut push = |change: &Change, sink: &mut S| {
         let view = view(change);
         // A sink cannot take back what it has: an object that breaks off halfway is found before.
-        let shown = objects.show(change, &view, &mut Discard).and_then(|_| objects.show(change, &view, sink));
+        let whole = objects.show(&mut viewer, change, &view, &mut Discard);
+        let shown = whole.and_then(|_| objects.show(&mut viewer, change, &view, sink));
         match shown {
             Ok(notes) => noticed.add(&notes),
             Err(error) => failed.push(error),

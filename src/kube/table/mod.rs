@@ -151,7 +151,7 @@ impl SlotSet {
 }
 
 /// A message of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(u16);
 
 /// Where the slots of a message are.
@@ -237,6 +237,11 @@ impl Types {
     /// All kinds: apiVersion, kind, message; sorted.
     pub fn kinds(&self) -> impl Iterator<Item = (&'static str, &'static str, MessageId)> {
         self.kinds.iter().copied()
+    }
+
+    /// All messages.
+    pub fn messages(&self) -> impl Iterator<Item = (MessageId, Message)> {
+        self.messages.iter().zip(0..).map(|(message, at)| (MessageId(at), *message))
     }
 
     /// A message by its id, which only this table gives out.

@@ -64,6 +64,11 @@ impl<'a> YamlSink<'a> {
         self.out.extend_from_slice(b"---\n");
     }
 
+    /// How many bytes the output has so far. What comes next begins there, with the end of the line before it.
+    pub fn written(&self) -> usize {
+        self.out.len()
+    }
+
     /// How many strings so far keep kubectl from printing this object as YAML ("control characters are not allowed"), or
     /// make it print other text (NEL becomes a space). They are printed escaped here.
     pub fn refused_by_kubectl(&self) -> usize {
