@@ -331,7 +331,11 @@ fn revisions_that_a_store_has_not_or_no_longer_has() {
     run(["ls", path, "--at", &above]).cannot(&[&format!("--at {above}"), &format!("newest revision is {newest}")]);
     run(["ls", path, "--at", &newest.to_string()]).exits(0);
     run(["ls", path, "--at", "-3"]).exits(2);
-    run(["ls", path, "--at", "yesterday"]).cannot(&["--at yesterday", "neither a revision nor a time", "2026-01-02T15:04:05Z"]);
+    run(["ls", path, "--at", "yesterday"]).cannot(&[
+        "--at yesterday",
+        "neither a revision nor a time",
+        "2026-01-02T15:04:05Z",
+    ]);
     let target = dir.path().join("state.db");
     let target = target.to_str().unwrap();
     run(["convert", path, target, "--to", "kine", "--at", &above]).cannot(&[&above, &newest.to_string()]);
