@@ -51,7 +51,10 @@ fn commands(out: &Path) -> Vec<(Vec<String>, i32)> {
         ("ls\nPATH\n--at\n999999999", 2),
     ];
     let reading = reading.into_iter().map(|(line, code)| (line.to_owned(), code));
-    let all = reading.chain([convert("kine"), convert("etcd-snapshot"), convert("etcd-dir"), check]);
+    let adapt = (format!("convert\nPATH\n{}\n--to\nkine\n--adapt", out.join("adapted").display()), 0);
+    // The smallest of deletes: what a manifest needs to be encrypted is another test's matter.
+    let put = (format!("put\nPATH\n{}\n--delete\nns/kube-public", out.join("put").display()), 0);
+    let all = reading.chain([convert("kine"), convert("etcd-snapshot"), convert("etcd-dir"), check, adapt, put]);
     all.map(|(line, code)| (line.lines().map(str::to_owned).collect(), code)).collect()
 }
 
@@ -64,7 +67,7 @@ fn unchanged(root: &Path, path: &Path) {
         run(args.iter().map(|arg| if arg == "PATH" { path } else { arg })).exits(code);
         assert_eq!(facts(root), before, "{args:?} on {path}");
     }
-    assert_eq!(names_in(out.path()), ["etcd-dir", "etcd-snapshot", "kine"]);
+    assert_eq!(names_in(out.path()), ["adapted", "etcd-dir", "etcd-snapshot", "kine", "put"]);
 }
 
 /// A directory that holds nothing but one input; even its name list must stay as it is.
@@ -162,7 +165,7 @@ fn damaged_inputs() {
         for (args, code) in commands(out.path()) {
             let path = dir.path().join(name);
             let code = match (args[0].as_str(), code) {
-                ("convert", _) | (_, 2) => 2,
+                ("convert" | "put", _) | (_, 2) => 2,
                 ("info", _) if name == "a.snapshot" && args.len() > 2 => 0, // --quick looks at no hash
                 ("get" | "log", _) => {
                     run(args.iter().map(|arg| if arg == "PATH" { path.to_str().unwrap() } else { arg }))

@@ -30,6 +30,7 @@ enum Is {
     List,
     Object,
     ObjectOrNull,
+    Null,
 }
 
 /// Makes sure that an object has exactly these fields, of these types.
@@ -51,6 +52,7 @@ fn shape(object: &Value, fields: &[(&str, Is)]) {
             Is::List => value.is_array(),
             Is::Object => value.is_object(),
             Is::ObjectOrNull => value.is_object() || value.is_null(),
+            Is::Null => value.is_null(),
         };
         assert!(fits, "{name} is {value}, not {is:?}");
     }
@@ -493,9 +495,21 @@ fn convert_reports_what_it_did() {
             ("translated", Is::List),
             ("added", Is::List),
             ("prefixes", Is::List),
+            ("residue", if to == "kine" { Is::List } else { Is::Null }),
             ("notes", Is::List),
         ];
         shape(&report, &fields);
+        for residue in report["residue"].as_array().into_iter().flatten() {
+            let fields = [
+                ("key", Is::Text),
+                ("revision", Is::Int),
+                ("what", Is::List),
+                ("remedy", Is::Text),
+                ("why", Is::TextOrNull),
+                ("adapted_at", Is::IntOrNull),
+            ];
+            shape(residue, &fields);
+        }
         assert_eq!([&report["version"], &report["to"]], [&json!(1), &json!(to)]);
         for left in report["left_out"].as_array().unwrap() {
             shape(left, &[("key", Is::Text), ("revision", Is::IntOrNull), ("reason", Is::Text)]);
@@ -531,6 +545,52 @@ fn convert_reports_what_it_did() {
     assert_eq!(checked["target"], Value::Null);
     assert!(!target.exists());
     assert_eq!(checked["prefixes"], kine["prefixes"]);
+}
+
+#[test]
+fn put_reports_what_it_did() {
+    let out = tempfile::tempdir().unwrap();
+    let source = unpacked("kine-0.16").join("final");
+    let (manifest, target) = (out.path().join("m.json"), out.path().join("state.db"));
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a", "namespace": "shop"}});
+    fs::write(&manifest, secret.to_string()).unwrap();
+    let paths = [&source, &target, &manifest].map(|path| path.to_str().unwrap());
+    let args = ["--json", "--token", "fixture0011", "--delete", "/registry/minions/srv-2"];
+    let report = run([&["put"][..], &paths, &args].concat()).exits(0).json();
+    let fields = [
+        ("version", Is::Int),
+        ("source", Is::Text),
+        ("target", Is::TextOrNull),
+        ("to", Is::Text),
+        ("kubernetes_version", Is::TextOrNull),
+        ("changed", Is::List),
+        ("bytes", Is::Int),
+        ("live_keys", Is::Int),
+        ("current_revision", Is::Int),
+        ("compact_revision", Is::Int),
+        ("hash_kv", Is::IntOrNull),
+        ("left_out", Is::List),
+        ("translated", Is::List),
+        ("notes", Is::List),
+    ];
+    shape(&report, &fields);
+    assert_eq!((&report["kubernetes_version"], &report["to"]), (&json!("1.35"), &json!("kine")));
+    for changed in report["changed"].as_array().unwrap() {
+        let fields = [
+            ("key", Is::Text),
+            ("revision", Is::Int),
+            ("action", Is::Text),
+            ("object", Is::TextOrNull),
+            ("namespace", Is::TextOrNull),
+            ("encrypted", Is::ObjectOrNull),
+        ];
+        shape(changed, &fields);
+    }
+    shape(&report["changed"][0]["encrypted"], &[("provider", Is::Text), ("key", Is::Text)]);
+    assert_eq!(
+        (&report["changed"][1]["object"], &report["changed"][1]["action"]),
+        (&json!("node/srv-2"), &json!("deleted"))
+    );
 }
 
 /// The hash of a prefix is one that others can compute: of each key its length, the key, its mod revision, the value's

@@ -286,6 +286,33 @@ fn check_writes_nothing_and_asks_for_no_free_name() {
     assert_eq!(names_in(dir.path()), ["state.db"]);
 }
 
+/// What puts objects writes by the same rules as what converts.
+#[test]
+fn put_writes_where_a_conversion_would() {
+    let dir = dir();
+    let input = copy(&unpacked("kine-0.11").join("early.backup.db"), dir.path().join("db/state.db"));
+    let put = |target: &Path, more: &[&str]| {
+        let args = ["put", input.to_str().unwrap(), target.to_str().unwrap(), "--delete", "ns/kube-public"];
+        run([&args, more].concat())
+    };
+    let before = everything(dir.path());
+    for force in [&[][..], &["--force"]] {
+        put(&input, force).cannot(&["input", "choose another name"]);
+        put(&input.with_file_name("state.db-wal"), force).cannot(&["input"]);
+        put(&dir.path().join("none/state.db"), force).cannot(&["no such directory"]);
+        assert!(everything(dir.path()) == before);
+    }
+    let target = dir.path().join("new.db");
+    put(&target, &["--check"]).exits(0);
+    assert!(everything(dir.path()) == before);
+    put(&target, &[]).exits(0);
+    put(&target, &[]).cannot(&["exists already", "--force"]);
+    put(&target, &["--force"]).exits(0);
+    assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o7777, 0o600);
+    fs::write(dir.path().join("new.db-wal"), "").unwrap();
+    put(&target, &["--force"]).cannot(&["new.db-wal", "move it away"]);
+}
+
 /// A file system of 300 KB, which goes when it is dropped.
 struct Small(TempDir);
 
