@@ -17,6 +17,7 @@ mod ls;
 mod man;
 mod moment;
 mod progress;
+mod recover;
 mod release;
 mod source;
 mod ui;
@@ -71,6 +72,7 @@ enum Command {
     Log(log::Args),
     Dump(dump::Args),
     Convert(convert::Args),
+    Recover(recover::Args),
     Bootstrap(bootstrap::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -91,6 +93,7 @@ pub fn main() -> u8 {
         Command::Log(args) => log::run(&args, &mut ui),
         Command::Dump(args) => dump::run(&args, &mut ui),
         Command::Convert(args) => convert::run(&args, &mut ui),
+        Command::Recover(args) => recover::run(&args, &mut ui),
         Command::Bootstrap(args) => bootstrap::run(&args, &mut ui),
         Command::Completions(args) => completions::run(&args, &mut ui),
         Command::Man(args) => man::run(&args, &mut ui),

@@ -7,4 +7,5 @@ pub mod info;
 pub mod keyring;
 pub mod objects;
 pub mod output;
+pub mod recover;
 pub mod store;
