@@ -18,7 +18,7 @@ pub use convert::{convert_json, convert_text};
 pub use info::{info_json, info_text};
 pub use keys::{KeyLine, key_header, key_json, key_text, value_text};
 pub use objects::{ListForm, Printed, TableOptions, object_json, objects_tables, objects_text};
-pub use recover::row_line_json;
+pub use recover::{recover_json, recover_markdown, recover_text, row_line_json};
 pub use tables::{table_text, tables_text};
 pub use text::{bytes, count, key};
 

@@ -7,6 +7,7 @@ use super::chain::Shifts;
 use super::content::Check;
 use super::copies::{self, Copy, Standing};
 use super::facts;
+use super::finish;
 use super::rebuild;
 use super::shifts;
 use super::witness::Witnesses;
@@ -29,6 +30,8 @@ pub(super) struct Merge<'a> {
     /// For a key's row the row in the table that supersedes it.
     superseded: HashMap<(KeyId, i64), i64, foldhash::fast::RandomState>,
     pub stored: Vec<Stored>,
+    /// The highest revision ever given, as SQLite's own table has it.
+    sequence: Option<i64>,
 }
 
 /// A merged row and the copies it was made of, best first.
@@ -47,14 +50,13 @@ pub(super) fn merge(images: Arc<Images>) -> Salvage {
     rows.sort_by_key(|row| row.id);
     past.sort_by_key(|row| row.id);
     let highest = merge.highest();
+    let compact_key = merge.compact_key;
     let Merge { keys, stored, compact_revision, .. } = merge;
-    let undamaged = missing.is_empty()
-        && images.damage().is_empty()
-        && images.freelist().complete
-        && rows.iter().all(|row| row.evidence == Evidence::Intact && row.value.is_whole() && row.old_value.is_whole());
-    let damage = images.damage().to_vec();
     let values = Arc::new(Values { images: images.clone(), stored });
-    Salvage { keys, rows, past, missing, compact_revision, highest, undamaged, damage, images, values }
+    let bounds = finish::Bounds { compact_key, compact_revision, highest };
+    let history = finish::history(keys, &rows, bounds, values);
+    let damage = images.damage().to_vec();
+    Salvage { history, rows, past, missing, compact_revision, highest, damage, images }
 }
 
 impl<'a> Merge<'a> {
@@ -86,6 +88,7 @@ impl<'a> Merge<'a> {
             compact_revision: None,
             superseded: HashMap::default(),
             stored: Vec::new(),
+            sequence: finish::sequence(images, &looked),
         };
         merge.compact_revision = merge.find_compact_revision();
         merge.correct_ids();
@@ -101,7 +104,8 @@ impl<'a> Merge<'a> {
     fn highest(&self) -> i64 {
         let in_use = self.copies.iter().filter(|copy| copy.standing <= Standing::Log && !copy.out_of_order);
         let rows = in_use.filter_map(|copy| copy.id).max();
-        rows.max(self.witnesses.ids().map(|(id, _)| id).max()).unwrap_or(0)
+        let told = self.witnesses.ids().map(|(id, _)| id).max();
+        rows.max(told).max(self.sequence).unwrap_or(0)
     }
 
     fn find_compact_revision(&self) -> Option<i64> {

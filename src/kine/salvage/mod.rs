@@ -10,6 +10,7 @@ mod chain;
 mod content;
 mod copies;
 mod facts;
+mod finish;
 mod merge;
 mod rebuild;
 mod record;
@@ -22,7 +23,9 @@ use std::sync::Arc;
 
 use chain::Payload;
 
-use crate::model::{Evidence, KeyId, Keys, ReadValue, ValueRef};
+use super::consistency;
+use super::schema::COMPACT_KEY;
+use crate::model::{Evidence, History, KeyId, ReadValue, ValueRef};
 use crate::source::{Damage, File, Place};
 use crate::sqlite::{Images, Reading, WalFit};
 
@@ -166,8 +169,8 @@ impl ReadValue for Values {
 
 /// Everything that was found in a kine datastore.
 pub struct Salvage {
-    /// The keys of all rows.
-    pub keys: Keys,
+    /// The rows of the table as changes, doubtful ones too, with the keys of all rows and their values.
+    pub history: History,
     /// The rows of the table, by revision. Each has an id.
     pub rows: Vec<Row>,
     /// Rows that were in the table once, or of which nobody can say that they still are, by revision.
@@ -178,12 +181,9 @@ pub struct Salvage {
     pub compact_revision: Option<i64>,
     /// The highest revision that anything in the file speaks of.
     pub highest: i64,
-    /// Whether everything in the file was where it should be: nothing that follows from damage needs to be said.
-    pub undamaged: bool,
     /// What is wrong with the files as a whole.
     pub damage: Vec<Damage>,
     images: Arc<Images>,
-    values: Arc<Values>,
 }
 
 impl Salvage {
@@ -194,9 +194,15 @@ impl Salvage {
         merge::merge(images)
     }
 
-    /// The values of the rows.
-    pub fn values(&self) -> Arc<dyn ReadValue> {
-        self.values.clone()
+    /// What kine's row for the compact revision is, by key.
+    pub fn compact_key(&self) -> Option<KeyId> {
+        self.history.keys().find(COMPACT_KEY)
+    }
+
+    /// Which of `rows`, ascending by id, no kine would have written after each other.
+    pub fn faulty(&self, rows: &[super::Row]) -> Vec<i64> {
+        let faults = consistency::faults(self.history.keys(), rows);
+        faults.into_iter().map(|(row, ..)| row.id).collect()
     }
 
     /// Whether the WAL belongs to the file.

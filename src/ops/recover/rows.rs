@@ -57,7 +57,7 @@ fn line(salvage: &Salvage, row: &Row) -> RowLine {
         _ if is_doubtful => Digest::Partial,
         Held::Null => Digest::Null,
         Held::Doubtful(_) | Held::Lost => Digest::Partial,
-        Held::Known(at) => match salvage.values().read(at) {
+        Held::Known(at) => match salvage.history.value(at) {
             Ok(value) => Digest::Sha1(Sha1::digest(&value).iter().map(|byte| format!("{byte:02x}")).collect()),
             Err(_) => Digest::Partial,
         },
@@ -65,7 +65,7 @@ fn line(salvage: &Salvage, row: &Row) -> RowLine {
     let whole = row.value.is_whole();
     RowLine {
         id: row.id,
-        name: salvage.keys.get(row.key).to_vec(),
+        name: salvage.history.keys().get(row.key).to_vec(),
         created: row.created,
         deleted: row.deleted,
         create_revision: row.create_revision,

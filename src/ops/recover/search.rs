@@ -7,13 +7,6 @@ use crate::ops::store::OpenError;
 use crate::source::{self, Choice, File, Files, SourceError, Watch};
 use crate::sqlite::Reading;
 
-/// How to search.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SearchOptions {
-    /// What to do with a WAL.
-    pub wal: Reading,
-}
-
 /// What was found, by engine.
 pub enum Salvaged {
     /// Rows of kine.
@@ -36,20 +29,20 @@ pub struct Found {
 ///
 /// # Errors
 /// The path leads to no file that could be one.
-pub fn search(path: &Path, choice: &Choice, options: SearchOptions) -> Result<Found, OpenError> {
+pub fn search(path: &Path, choice: &Choice, wal: Reading) -> Result<Found, OpenError> {
     let (name, files, notes, watch) = match source::open(path, choice) {
         Ok(opened) => (opened.name, opened.files, opened.notes, opened.watch),
         Err(error @ (SourceError::NotAStore { .. } | SourceError::NoStore(_) | SourceError::Part { .. })) => {
             let raw = source::open_raw(path).map_err(|_| error)?;
-            let (name, db, wal, watch) = raw;
-            let files = guess(db, wal, choice);
+            let (name, db, beside, watch) = raw;
+            let files = guess(db, beside, choice);
             let what = format!("{name}: no header tells what it is; it is searched for rows of {}", engine(&files));
             (name, files, vec![what], watch)
         }
         Err(error) => return Err(error.into()),
     };
     let salvaged = match &files {
-        Files::Sqlite { db, wal } => Salvaged::Kine(kine::salvage::Salvage::of(db, wal.as_ref(), options.wal)),
+        Files::Sqlite { db, wal: file } => Salvaged::Kine(kine::salvage::Salvage::of(db, file.as_ref(), wal)),
         Files::Bolt { db } | Files::EtcdDir { db, .. } => {
             return Err(
                 SourceError::NotAStore { name: db.name.to_string(), what: "bbolt files are not searched yet" }.into()

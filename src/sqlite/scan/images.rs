@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use rayon::prelude::*;
+
 use super::super::header::{Geometry, Header, HeaderError, PageNo};
 use super::super::page::BtreePage;
 use super::super::wal::{FrameState, Wal};
@@ -76,7 +78,6 @@ pub struct Looked<'a> {
 /// All images of a database's pages.
 pub struct Images {
     name: FileName,
-    wal_name: FileName,
     main: Bytes,
     wal: Option<Wal>,
     fit: WalFit,
@@ -119,7 +120,6 @@ impl Images {
         let in_file = u32::try_from(main.len() / geometry.page_size().bytes()).unwrap_or(u32::MAX);
         let mut images = Self {
             name,
-            wal_name,
             main,
             wal,
             fit,
@@ -139,6 +139,7 @@ impl Images {
         if !images.freelist.complete {
             images.reached = Some(super::reach::reached(&images));
         }
+        images.note_lost_pages();
         images
     }
 
@@ -153,6 +154,35 @@ impl Images {
         }
         let size = self.geometry.page_size();
         headers.into_iter().flatten().find(|header| header.geometry.page_size() == size)
+    }
+
+    /// Says what is missing of the file as a whole.
+    fn note_lost_pages(&mut self) {
+        let mut found = Vec::new();
+        let mut tell = |id, what| found.push(Damage { file: self.name.clone(), place: Place::File, id, what });
+        if let Some(said) = self.header.and_then(|header| header.size_in_pages).filter(|&said| said > self.page_count) {
+            tell("file-truncated", format!("it should have {said} pages, and only {} are there", self.page_count));
+        }
+        let whole = self.main.len() / self.geometry.page_size().bytes();
+        let torn = self.main.len() - whole * self.geometry.page_size().bytes();
+        if torn > 0 {
+            tell("file-truncated", format!("it ends {torn} bytes into a page"));
+        }
+        let lock_byte = self.geometry.page_size().lock_byte_page();
+        let numbers: Vec<PageNo> = (1..=self.page_count).filter_map(PageNo::new).collect();
+        let (zero, foreign) = numbers
+            .par_iter()
+            .filter(|&&no| no != lock_byte && !self.freelist.pages.contains(&no))
+            .filter_map(|&no| Some((no, self.page(World::Current, no)?.1)))
+            .map(|(no, page)| (usize::from(is_zero(page)), usize::from(is_foreign(no, page, self))))
+            .reduce(|| (0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+        if zero > 0 {
+            tell("page-zero", format!("{zero} pages hold nothing but zeros"));
+        }
+        if foreign > 0 {
+            tell("page-type", format!("{foreign} pages are neither of a tree nor overflow pages"));
+        }
+        self.damage.extend(found);
     }
 
     /// The database file's name.
@@ -298,6 +328,12 @@ impl Images {
     pub fn btree<'a>(&self, image: &Looked<'a>) -> Option<BtreePage<'a>> {
         BtreePage::parse(image.no, image.bytes, self.geometry).ok()
     }
+}
+
+/// Whether a page can be nothing that belongs into a database.
+fn is_foreign(no: PageNo, page: &[u8], images: &Images) -> bool {
+    let next = page.first_chunk::<4>().map_or(0, |link| u32::from_be_bytes(*link));
+    next > images.page_count && BtreePage::parse(no, page, images.geometry).is_err()
 }
 
 fn open_wal(name: &FileName, bytes: Bytes, damage: &mut Vec<Damage>) -> Option<Wal> {

@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
-use super::super::field::{u32_at, varint_at};
 use super::super::header::{PageNo, TreeKind};
 use super::super::page::{BtreePage, PageKind};
 use super::images::{Images, World};
@@ -20,7 +19,7 @@ pub(super) fn reached(images: &Images) -> HashSet<PageNo> {
         numbers.par_iter().filter_map(|&no| Some((no, children(images, no)?))).collect();
     let mut roots = schema_roots(images);
     if roots.is_empty() {
-        roots = orphans(&children);
+        roots = orphans(images, &children);
     }
     let mut reached = HashSet::from([PageNo::FIRST]);
     for root in roots {
@@ -62,10 +61,14 @@ fn tree_page(images: &Images, no: PageNo) -> Option<BtreePage<'_>> {
 }
 
 /// Interior pages that no other leads to, those with most pages below them first.
-fn orphans(children: &HashMap<PageNo, Vec<PageNo>>) -> Vec<PageNo> {
-    let claimed: HashSet<PageNo> = children.values().flatten().copied().collect();
-    let mut roots: Vec<(usize, PageNo)> =
-        children.keys().filter(|no| !claimed.contains(no)).map(|&no| (below(children, no), no)).collect();
+fn orphans(images: &Images, children: &HashMap<PageNo, Vec<PageNo>>) -> Vec<PageNo> {
+    let in_use = children.iter().filter(|(no, _)| !images.freelist().pages.contains(no));
+    let claimed: HashSet<PageNo> = in_use.flat_map(|(_, children)| children).copied().collect();
+    let mut roots: Vec<(usize, PageNo)> = children
+        .keys()
+        .filter(|no| !claimed.contains(no) && !images.freelist().pages.contains(no))
+        .map(|&no| (below(children, no), no))
+        .collect();
     roots.sort_by_key(|&(below, no)| (std::cmp::Reverse(below), no));
     // One table and its six indexes at most: what more there is was a tree once.
     roots.into_iter().map(|(_, no)| no).take(8).collect()
@@ -100,7 +103,6 @@ fn schema_roots(images: &Images) -> Vec<PageNo> {
     };
     let roots: Vec<(TreeKind, PageNo)> = (0..page.cell_count()).filter_map(root).collect();
     let has = |kind| roots.iter().any(|(of, _)| *of == kind);
-    let _ = (u32_at, varint_at);
     if has(TreeKind::Table) && has(TreeKind::Index) {
         roots.into_iter().map(|(_, root)| root).collect()
     } else {
