@@ -219,6 +219,10 @@ impl<'a> Merge<'a> {
         if compact != Some(key) && is_impossible(&row) {
             row.evidence = Evidence::Doubtful;
         }
+        // One index has it and another has not: a copy taken while compaction ran. Nobody can say whether it is gone.
+        if in_table && compact != Some(key) && self.witnesses.is_passed_over(id) && self.compact_revision >= Some(id) {
+            row.evidence = Evidence::Doubtful;
+        }
         let prev = copy.prev_revision;
         let same: Vec<u32> = group
             .iter()

@@ -29,7 +29,9 @@ pub(super) fn all(merge: &mut Merge<'_>) -> Found {
             all.past.push(row);
         }
     }
-    all.compare(merge, &alternatives);
+    if all.compare(merge, &alternatives) > 0 {
+        all.doubt_single_bits(merge);
+    }
     all.superseded_rows(merge);
     all.old_values(merge);
     all.tombstones(merge);
@@ -50,8 +52,10 @@ impl Rebuild {
         self.rows.get(*self.by_id.get(&id)?)
     }
 
-    /// Holds each value against the `old_value` of the row that supersedes it.
-    fn compare(&mut self, merge: &Merge<'_>, alternatives: &HashMap<i64, Vec<u32>>) {
+    /// Holds each value against the `old_value` of the row that supersedes it. Gives how often the two differ in single
+    /// bits, as nothing but a fault of disk or memory makes them.
+    fn compare(&mut self, merge: &Merge<'_>, alternatives: &HashMap<i64, Vec<u32>>) -> usize {
+        let mut flipped = 0;
         for at in 0..self.rows.len() {
             let Some(after) = self.rows.get(at).copied() else { continue };
             if Some(after.key) == merge.compact_key {
@@ -72,6 +76,9 @@ impl Rebuild {
                 }
                 continue;
             }
+            if let (Some(own), Some(old)) = (merge.bytes(own), merge.bytes(old)) {
+                flipped += usize::from(own.len() == old.len() && has_lone_bit(&own, &old));
+            }
             let (own_votes, old_votes) = votes(merge, alternatives, &before, &after, (own, old));
             if own_votes <= old_votes
                 && let Some(row) = self.rows.get_mut(before_at)
@@ -86,6 +93,20 @@ impl Rebuild {
                 && let Some(row) = self.rows.get_mut(at)
             {
                 row.old_value = if old_votes < own_votes { Held::Known(own) } else { Held::Doubtful(old) };
+            }
+        }
+        flipped
+    }
+
+    /// In a file with single bits changed, a value without a second copy that differs from the one before it in a lone bit is
+    /// not to be believed.
+    fn doubt_single_bits(&mut self, merge: &Merge<'_>) {
+        for row in self.rows.iter_mut().filter(|row| !row.confirmed && Some(row.key) != merge.compact_key) {
+            let (Held::Known(value), Held::Known(old)) = (row.value, row.old_value) else { continue };
+            if let (Some(now), Some(before)) = (merge.bytes(value), merge.bytes(old))
+                && has_lone_bit(&now, &before)
+            {
+                (row.value, row.evidence) = (Held::Doubtful(value), Evidence::Doubtful);
             }
         }
     }
@@ -301,6 +322,27 @@ fn remains(copy: &Copy<'_>, key: KeyId) -> Row {
         source: Source::Remains,
         confirmed: false,
     }
+}
+
+/// Whether two values differ somewhere in one bit, with the same bytes around it, and not as numbers do that count up.
+fn has_lone_bit(now: &[u8], before: &[u8]) -> bool {
+    const AROUND: usize = 8;
+    let len = now.len().min(before.len());
+    let mut last = None;
+    let mut lone: Option<usize> = None;
+    for at in (0..len).filter(|&at| now.get(at) != before.get(at)) {
+        if lone.take().is_some_and(|lone| at - lone > AROUND) {
+            return true;
+        }
+        let (Some(&a), Some(&b)) = (now.get(at), before.get(at)) else { continue };
+        let counts = a.is_ascii_digit() && b.is_ascii_digit() || a < 0x20 && b < 0x20 || a == b.wrapping_add(1);
+        let apart = last.is_none_or(|last| at - last > AROUND);
+        if (a ^ b).is_power_of_two() && !counts && apart {
+            lone = Some(at);
+        }
+        last = Some(at);
+    }
+    lone.is_some_and(|lone| len - lone > AROUND)
 }
 
 /// Whether a doubtful value differs from what the row after it says although it is whole.

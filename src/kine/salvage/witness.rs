@@ -121,12 +121,17 @@ impl Witnesses {
         self.past_chain.get(&(key, prev)).copied().flatten()
     }
 
-    /// Whether an index page in use would name a revision, and does not.
-    pub fn is_denied(&self, id: i64) -> bool {
-        if self.of.contains_key(&id) {
+    /// Whether the index over ids would name a revision, and does not: the row is gone, or the pages are of two moments.
+    pub fn is_passed_over(&self, id: i64) -> bool {
+        if self.of.get(&id).is_some_and(|witness| witness.deleted.winner().is_some()) {
             return false;
         }
         let at = self.covered.partition_point(|&(first, _)| first < id);
         at.checked_sub(1).and_then(|at| self.covered.get(at)).is_some_and(|&(_, last)| id < last)
+    }
+
+    /// The same, and no other index names it either.
+    pub fn is_denied(&self, id: i64) -> bool {
+        !self.of.contains_key(&id) && self.is_passed_over(id)
     }
 }

@@ -163,9 +163,12 @@ pub struct Written {
 }
 
 impl Report {
-    /// Whether anything is lost, or may be: revisions without any trace count where the file is damaged.
+    /// Whether anything is lost, or may be: an end that was cut off, and revisions without any trace where the file is
+    /// damaged.
     pub fn has_loss(&self) -> bool {
-        !self.lost.is_empty()
+        let is_cut = self.damage.iter().any(|damage| matches!(damage.id, "file-truncated" | "wal-torn"));
+        is_cut
+            || !self.lost.is_empty()
             || self.rows.of(Evidence::Doubtful) > 0
             || !self.unknown.is_empty() && !self.damage.is_empty()
     }

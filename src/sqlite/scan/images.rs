@@ -339,6 +339,11 @@ fn is_foreign(no: PageNo, page: &[u8], images: &Images) -> bool {
 fn open_wal(name: &FileName, bytes: Bytes, damage: &mut Vec<Damage>) -> Option<Wal> {
     match Wal::parse(bytes.clone()) {
         Ok(wal) => {
+            let torn = wal.ignored().torn_bytes;
+            if torn > 0 {
+                let what = format!("it ends {torn} bytes into a frame: what it held behind that is lost");
+                damage.push(Damage { file: name.clone(), place: Place::File, id: "wal-torn", what });
+            }
             if let Some(at) = wal.break_at() {
                 damage.push(Damage {
                     file: name.clone(),
