@@ -5,6 +5,7 @@ use crate::ops::convert::ConvertError;
 use crate::ops::keyring::KeyringError;
 use crate::ops::output::OutputError;
 use crate::ops::put::PutError;
+use crate::ops::recover::RecoverError;
 use crate::ops::store::OpenError;
 use crate::source::{Damage, SourceError};
 
@@ -54,6 +55,9 @@ pub enum Failure {
     /// Objects could not be put.
     #[error(transparent)]
     Put(#[from] PutError),
+    /// A recovery could not be written.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
     /// Files could not be written.
     #[error(transparent)]
     Output(#[from] OutputError),

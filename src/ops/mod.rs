@@ -12,4 +12,5 @@ pub mod moments;
 pub mod objects;
 pub mod output;
 pub mod put;
+pub mod recover;
 pub mod store;

@@ -11,6 +11,7 @@ mod info;
 mod keys;
 mod objects;
 mod put;
+mod recover;
 mod tables;
 mod text;
 
@@ -23,6 +24,7 @@ pub use info::{info_json, info_text};
 pub use keys::{KeyLine, key_header, key_json, key_text, value_text};
 pub use objects::{ListForm, Printed, TableOptions, object_json, objects_tables, objects_text};
 pub use put::{put_json, put_text};
+pub use recover::{recover_json, recover_markdown, recover_text, row_line_json};
 pub use tables::{table_text, tables_text};
 pub use text::{bytes, count, key};
 
