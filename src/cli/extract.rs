@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
 use super::exit::{Failure, Outcome};
 use super::keys::KeyringArgs;
 use super::moment::AtArg;
@@ -13,6 +12,7 @@ use crate::kube::selector::{LabelSelector, Selection};
 use crate::ops::extract::{self, Asked, Bundle, LeftOutFor, Mode, Wanted};
 use crate::ops::objects::Objects;
 use crate::render;
+use clap::ValueEnum;
 
 /// Give objects back in a form that a cluster takes
 #[derive(Debug, clap::Args)]

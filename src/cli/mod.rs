@@ -21,6 +21,7 @@ mod progress;
 mod release;
 mod source;
 mod ui;
+mod verify;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -74,6 +75,7 @@ enum Command {
     Extract(extract::Args),
     Convert(convert::Args),
     Bootstrap(bootstrap::Args),
+    Verify(verify::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -95,8 +97,15 @@ pub fn main() -> u8 {
         Command::Extract(args) => extract::run(&args, &mut ui),
         Command::Convert(args) => convert::run(&args, &mut ui),
         Command::Bootstrap(args) => bootstrap::run(&args, &mut ui),
+        Command::Verify(args) => verify::run(&args, &mut ui),
         Command::Completions(args) => completions::run(&args, &mut ui),
         Command::Man(args) => man::run(&args, &mut ui),
     };
     ui.finish(result)
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    i64::try_from(now).unwrap_or(i64::MAX)
 }

@@ -41,6 +41,8 @@ pub struct OpenStore {
     pub notes: Vec<String>,
     /// Its files as they were.
     pub watch: Watch,
+    /// Their bytes.
+    pub files: Files,
     trailer: Mutex<Ahead>,
 }
 
@@ -80,7 +82,7 @@ fn open_with(path: &Path, choice: &Choice, ahead: impl FnOnce(&Files) -> Ahead) 
         Files::Bolt { db } => Store::Etcd(Box::new(etcd::Store::open(db)?)),
         Files::EtcdDir { db, wal, .. } => Store::Etcd(Box::new(etcd::Store::open_dir(db, wal)?)),
     };
-    Ok(OpenStore { name: opened.name, store, notes: opened.notes, watch: opened.watch, trailer })
+    Ok(OpenStore { name: opened.name, store, notes: opened.notes, watch: opened.watch, files: opened.files, trailer })
 }
 
 impl OpenStore {

@@ -11,6 +11,7 @@ mod keys;
 mod objects;
 mod tables;
 mod text;
+mod verdict;
 
 pub use bootstrap::{BootstrapReport, bootstrap_json, bootstrap_text};
 pub use changes::{change_json, change_text, log_text};
@@ -21,6 +22,7 @@ pub use keys::{KeyLine, key_header, key_json, key_text, value_text};
 pub use objects::{ListForm, Printed, TableOptions, object_json, objects_tables, objects_text};
 pub use tables::{table_text, tables_text};
 pub use text::{bytes, count, key};
+pub use verdict::{verify_json, verify_text};
 
 /// The version of the JSON shapes.
 pub const JSON_VERSION: u32 = 1;
