@@ -1,5 +1,6 @@
 //! What a stored object says of itself: its kind, its namespace, its name. To say it, the whole object is read.
 
+use super::decode::Notes;
 use super::minor::Minor;
 use super::show::{ShowError, View, show};
 use super::sink::{KeyOrder, Sink};
@@ -15,6 +16,10 @@ pub struct Itself {
     pub namespace: String,
     /// `metadata.name`; empty where there is none.
     pub name: String,
+    /// `type`, which Secrets have; empty where there is none.
+    pub secret_type: String,
+    /// Whether `data.release` is something else than base64: what Helm keeps there is (helm pkg/storage/driver/util.go).
+    release_is_no_base64: bool,
 }
 
 impl Itself {
@@ -22,17 +27,23 @@ impl Itself {
     pub fn group(&self) -> &str {
         self.api_version.split_once('/').map_or("", |(group, _)| group)
     }
+
+    /// Whether it is a release of Helm whose content Helm could not have written. The largest Secrets of most clusters are
+    /// such, and nothing else would tell of a changed byte in them.
+    pub fn is_broken_release(&self) -> bool {
+        self.release_is_no_base64 && self.secret_type == "helm.sh/release.v1"
+    }
 }
 
-/// Reads the object that `value` holds, decrypted, to its end.
+/// Reads the object that `value` holds, decrypted, to its end, and tells what in it no server would have written.
 ///
 /// # Errors
 /// [`ShowError`]: it is no object, or its bytes are not those of its kind.
-pub fn look(value: &[u8], minor: Minor) -> Result<Itself, ShowError> {
-    let view = View { minor, managed_fields: false, resource_version: None, reveal: true, served: false };
+pub fn look(value: &[u8], minor: Minor) -> Result<(Itself, Notes), ShowError> {
+    let view = View { minor, managed_fields: true, resource_version: None, reveal: true, served: false };
     let mut names = Names::default();
-    show(value, &view, &mut names)?;
-    Ok(names.found)
+    let notes = show(value, &view, &mut names)?;
+    Ok((names.found, notes))
 }
 
 /// Where the tokens are that are looked for.
@@ -43,8 +54,11 @@ enum Place {
     ApiVersion,
     Kind,
     Metadata,
+    Data,
     Namespace,
     Name,
+    Type,
+    Release,
 }
 
 /// Takes the names out of an object's tokens.
@@ -52,6 +66,7 @@ enum Place {
 struct Names {
     depth: u32,
     in_metadata: bool,
+    in_data: bool,
     next: Place,
     found: Itself,
 }
@@ -63,6 +78,7 @@ impl Names {
 
     fn begin(&mut self) {
         self.in_metadata |= self.depth == 1 && self.next == Place::Metadata;
+        self.in_data |= self.depth == 1 && self.next == Place::Data;
         self.next = Place::Elsewhere;
         self.depth = self.depth.saturating_add(1);
     }
@@ -70,6 +86,7 @@ impl Names {
     fn end(&mut self) {
         self.depth = self.depth.saturating_sub(1);
         self.in_metadata &= self.depth > 1;
+        self.in_data &= self.depth > 1;
     }
 }
 
@@ -87,6 +104,9 @@ impl Sink for Names {
             (1, _, "apiVersion") => Place::ApiVersion,
             (1, _, "kind") => Place::Kind,
             (1, _, "metadata") => Place::Metadata,
+            (1, _, "data") => Place::Data,
+            (1, _, "type") => Place::Type,
+            (2, _, "release") if self.in_data => Place::Release,
             (2, true, "namespace") => Place::Namespace,
             (2, true, "name") => Place::Name,
             _ => Place::Elsewhere,
@@ -116,12 +136,16 @@ impl Sink for Names {
             Place::Kind => &mut self.found.kind,
             Place::Namespace => &mut self.found.namespace,
             Place::Name => &mut self.found.name,
-            Place::Elsewhere | Place::Metadata => return,
+            Place::Type => &mut self.found.secret_type,
+            Place::Elsewhere | Place::Metadata | Place::Data | Place::Release => return,
         };
         value.clone_into(to);
     }
-    fn bytes(&mut self, _: &[u8]) {
-        self.value();
+    fn bytes(&mut self, value: &[u8]) {
+        if std::mem::take(&mut self.next) == Place::Release {
+            let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+            self.found.release_is_no_base64 = !value.iter().all(is_base64);
+        }
     }
 }
 
@@ -133,7 +157,8 @@ mod tests {
     fn only_the_object_s_own_names_are_taken() {
         let text = br#"{"spec":{"metadata":{"name":"inner"},"kind":"X"},"kind":"Widget","apiVersion":"a.b/v1",
             "metadata":{"labels":{"name":"label"},"ownerReferences":[{"name":"owner","kind":"Y"}],"name":"own","namespace":"ns"}}"#;
-        let found = look(text, Minor::NEWEST).unwrap();
+        let (found, notes) = look(text, Minor::NEWEST).unwrap();
+        assert!(notes.is_empty());
         let own = |text: &str| text.to_owned();
         let expected =
             Itself { api_version: own("a.b/v1"), kind: own("Widget"), namespace: own("ns"), name: own("own") };

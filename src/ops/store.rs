@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use crate::etcd::hash::Trailer;
 use crate::model::History;
-use crate::source::{self, Choice, Damage, Files, Place, SourceError, Watch};
+use crate::source::{self, Choice, Damage, Files, Opened, Place, SourceError, Watch};
 use crate::{etcd, kine};
 
 /// Why a store could not be opened.
@@ -75,7 +75,18 @@ pub fn open_and_hash(path: &Path, choice: &Choice) -> Result<OpenStore, OpenErro
 }
 
 fn open_with(path: &Path, choice: &Choice, ahead: impl FnOnce(&Files) -> Ahead) -> Result<OpenStore, OpenError> {
-    let opened = source::open(path, choice)?;
+    of_files(source::open(path, choice)?, ahead)
+}
+
+/// A store of files that are open already.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn opened(files: Opened) -> Result<OpenStore, OpenError> {
+    of_files(files, |_| Ahead::Known(None))
+}
+
+fn of_files(opened: Opened, ahead: impl FnOnce(&Files) -> Ahead) -> Result<OpenStore, OpenError> {
     let trailer = Mutex::new(ahead(&opened.files));
     let store = match &opened.files {
         Files::Sqlite { db, wal } => Store::Kine(Box::new(kine::Store::open(db, wal.as_ref())?)),

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::RECOVER;
 use crate::bolt::{Meta as BoltMeta, MetaSlot};
 use crate::etcd::hash::Trailer;
+use crate::etcd::keyvalue::{KeyValue, RowKey};
 use crate::etcd::wal::Wal;
 use crate::etcd::{Meta, Store};
 use crate::ops::finding::{Findings, Severity};
@@ -32,6 +33,15 @@ pub fn check(source: &OpenStore, store: &Store, findings: &mut Findings) {
         log(store, &Wal::read(wal), &name, findings);
         leftovers(source, findings);
     }
+}
+
+/// Whether rows of bucket `key` stand in pages that no tree reaches.
+pub fn has_rows_in_lost_pages(store: &Store) -> bool {
+    store.census().used.missing().any(|page| {
+        let Ok(Some(leaf)) = store.bolt().leaf(page) else { return false };
+        let is_row = |key, value| RowKey::decode(key).is_some() && KeyValue::decode(value).is_some();
+        leaf.items(store.bolt(), &mut Vec::new()).any(|item| is_row(item.key, item.value))
+    })
 }
 
 fn trailer(source: &OpenStore, store: &Store, name: &str, findings: &mut Findings) {

@@ -68,9 +68,7 @@ pub fn verify(source: &OpenStore, given: &Given, now: i64) -> Result<Verificatio
     }
     let counts = history.counts();
     if counts.live_keys == 0 {
-        let text = "no key is live in here: there is nothing to restore";
-        let hint = "is it the right file? k3s makes an empty store when it starts on another engine than before";
-        findings.add(Severity::Error, "empty-store", source.name.as_str(), text, hint);
+        nothing_live(source, &mut findings);
     }
     let findings = findings.finish();
     Ok(Verification {
@@ -85,6 +83,29 @@ pub fn verify(source: &OpenStore, given: &Given, now: i64) -> Result<Verificatio
             token_fits,
         }),
     })
+}
+
+/// A store without a live key: empty, or cut off from its rows.
+fn nothing_live(source: &OpenStore, findings: &mut Findings) {
+    let name = source.name.as_str();
+    let in_pages = matches!(&source.store, Store::Etcd(store) if etcd::has_rows_in_lost_pages(store));
+    if in_pages {
+        let text = "no tree leads to a live key, and rows stand in pages that nothing reaches";
+        findings.add(Severity::Loss, "nothing-reachable", name, text, RECOVER);
+    } else if source.store.damage().is_empty() {
+        let text = "no key is live in here: there is nothing to restore";
+        let hint = "is it the right file? k3s makes an empty store when it starts on another engine than before";
+        findings.add(Severity::Error, "empty-store", name, text, hint);
+    } else {
+        let text = "no live key can be reached";
+        findings.add(
+            Severity::Error,
+            "nothing-reachable",
+            name,
+            text,
+            "kinescope recover searches the pages for what is left",
+        );
+    }
 }
 
 /// The keys to open values with. A token that does not fit was told already, and the rest of what was given is used.

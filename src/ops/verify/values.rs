@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use memchr::memmem::Finder;
 use rayon::prelude::*;
 
 use super::RECOVER;
 use crate::k3s::BlobError;
 use crate::k3s::bootstrap::check_shape;
-use crate::kube::decode::DecodeError;
+use crate::kube::decode::{DecodeError, Notes, Place};
 use crate::kube::encryption::{Keyring, LockedReason, is_encrypted};
 use crate::kube::envelope::PROTOBUF;
 use crate::kube::look::{Itself, look};
@@ -17,7 +18,7 @@ use crate::kube::resources::{Identity, Registry, Special};
 use crate::kube::show::ShowError;
 use crate::model::{Change, History, LeaseRef, Op, ValueRef};
 use crate::ops::finding::{Findings, Severity};
-use crate::ops::objects::Objects;
+use crate::ops::objects::{MinorFrom, Objects};
 use crate::ops::store::Store;
 
 /// Changes that one thread looks at before it takes the next.
@@ -114,13 +115,30 @@ struct Checker<'a> {
     registry: &'a Registry,
     keyring: &'a Keyring,
     minor: Minor,
+    /// The store has keys below the root where Kubernetes keeps its objects.
+    has_root: bool,
+    /// A Node of the store names a release whose fields are all known here.
+    knows_all_fields: bool,
+    /// Finds what a lost sector leaves, less what a page's own bytes may take of it.
+    zeros: Finder<'static>,
 }
+
+/// The least bytes of zeros that are taken for a lost sector of 512.
+static ZEROS: [u8; 500] = [0; 500];
 
 /// Looks at all values.
 pub fn check(store: &Store, keyring: &Keyring, findings: &mut Findings) -> Checked {
     let history = store.history();
     let objects = Objects::new(history, keyring, None, history.current_revision());
-    let checker = Checker { registry: objects.registry(), keyring, minor: objects.minor().0 };
+    let (minor, from) = objects.minor();
+    let checker = Checker {
+        registry: objects.registry(),
+        keyring,
+        minor,
+        has_root: history.keys().with_prefix(b"/registry/namespaces/").next().is_some(),
+        knows_all_fields: from == MinorFrom::Node && minor < Minor::NEWEST,
+        zeros: Finder::new(&ZEROS),
+    };
     let partials: Vec<Partial> =
         history.changes().par_chunks(PIECE).map(|changes| checker.changes(history, changes)).collect();
     let copies = match store {
@@ -303,6 +321,11 @@ impl Checker<'_> {
     fn object(&self, look_at: &Look<'_>, identity: Identity<'_>, partial: &mut Partial) {
         let resource = identity.object().map(|id| id.resource.full_name());
         let encrypted = is_encrypted(look_at.stored);
+        if encrypted && identity == Identity::Foreign && self.has_root {
+            let text =
+                format!("a value that an apiserver encrypted, and its key is not below {}/", self.registry.root());
+            partial.findings.add(Severity::Loss, "other-than-its-key", look_at.place(), text, RECOVER);
+        }
         if let Some(resource) = resource {
             let stored = partial.stored.entry(resource).or_default();
             match (encrypted, look_at.role) {
@@ -317,8 +340,16 @@ impl Checker<'_> {
         };
         partial.checked.opened += u64::from(encrypted);
         match look(&plain, self.minor) {
-            Ok(itself) => {
-                if let Some(text) = self.other_than_its_key(look_at.key, identity, &itself) {
+            Ok((itself, _)) if identity == Identity::Foreign && itself.api_version.is_empty() => {}
+            Ok((itself, notes)) => {
+                if itself.is_broken_release() {
+                    let text = "what Helm keeps in it as base64 is something else";
+                    partial.findings.add(Severity::Loss, "value-odd", look_at.place(), text, RECOVER);
+                }
+                if let Some((severity, text)) = self.doubt(&plain, &notes) {
+                    partial.findings.add(severity, "value-odd", look_at.place(), text, RECOVER);
+                }
+                if let Some(text) = self.other_than_its_key(identity, &itself) {
                     partial.findings.add(Severity::Loss, "other-than-its-key", look_at.place(), text, RECOVER);
                 }
             }
@@ -326,6 +357,7 @@ impl Checker<'_> {
                 let what = (Severity::Note, "kind-unknown", format!("{kind} of {api_version}"));
                 partial.sums.entry(what).or_default().add(|| look_at.place());
             }
+            // What others keep beside Kubernetes may be anything.
             Err(_) if identity == Identity::Foreign && !plain.starts_with(PROTOBUF) => {}
             Err(error) => {
                 let severity = if matches!(identity, Identity::Unlisted { .. }) && error == ShowError::NoObject {
@@ -338,8 +370,32 @@ impl Checker<'_> {
         }
     }
 
+    /// What no server of a known release writes, although it can be read.
+    fn doubt(&self, plain: &[u8], notes: &Notes) -> Option<(Severity, String)> {
+        let at = |places: &[Place]| places.first().map(|place| format!("{} field {}", place.message, place.number));
+        if let Some(place) = at(&notes.invalid_text) {
+            return Some((Severity::Loss, format!("a text in it is no UTF-8: {place}")));
+        }
+        if plain.starts_with(b"{") && notes.more > 0 {
+            return Some((Severity::Loss, "its JSON is no UTF-8".to_owned()));
+        }
+        if let Some(place) = at(&notes.repeated) {
+            return Some((Severity::Loss, format!("a field that can be there once is there twice: {place}")));
+        }
+        if self.zeros.find(plain).is_some() {
+            return Some((
+                Severity::Loss,
+                "a whole sector of zeros stands in it, as where a write was lost".to_owned(),
+            ));
+        }
+        // A server newer than what is known here has fields that are not known here.
+        let place = at(&notes.unknown)?;
+        let severity = if self.knows_all_fields { Severity::Loss } else { Severity::Warning };
+        Some((severity, format!("it has a field that no release up to {} has: {place}", Minor::NEWEST)))
+    }
+
     /// Where an object does not belong under its key: a changed byte in a key is well-formed, but the object says what it is.
-    fn other_than_its_key(&self, key: &[u8], identity: Identity<'_>, itself: &Itself) -> Option<String> {
+    fn other_than_its_key(&self, identity: Identity<'_>, itself: &Itself) -> Option<String> {
         let says = || {
             let place = if itself.namespace.is_empty() {
                 String::new()
@@ -359,10 +415,8 @@ impl Checker<'_> {
                 let known = self.registry.of_kind(itself.group(), &itself.kind);
                 known.is_none() && names_end(rest.as_bytes(), itself)
             }
-            Identity::Foreign => {
-                let known = self.registry.of_kind(itself.group(), &itself.kind);
-                known.is_none_or(|_| names_end(key, itself) && !key.starts_with(self.registry.root().as_bytes()))
-            }
+            // An apiserver with another root keeps all of its objects there.
+            Identity::Foreign => !self.has_root,
             Identity::Special(_) => true,
         };
         (!fits).then(says)
