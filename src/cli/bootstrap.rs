@@ -1,7 +1,6 @@
 //! `kinescope bootstrap`
 
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::exit::{Failure, Outcome};
 use super::keys::TokenArgs;
@@ -47,8 +46,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
         return Err(Failure::Usage("--extract and -o need the token: give --token or --token-file".to_owned()));
     }
     let source = args.source.open_and_hash(ui)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    let now = super::now();
     let found = bootstrap::inspect(source.store.history(), given.token.as_ref(), now)?;
     let extracted = extract(args, &source, &given, &found)?;
     let retokened = retoken(args, &source, &given, now, ui)?;

@@ -44,18 +44,21 @@ impl TokenArgs {
 }
 
 impl KeyringArgs {
+    /// What was given.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn given(&self) -> Result<Given, Failure> {
+        let TokenArgs { token, token_file } = &self.token;
+        Ok(Given::new(self.encryption_config.as_deref(), token.as_deref(), token_file.as_deref(), &self.kms_seed)?)
+    }
+
     /// The keys for a store, and says what is worth knowing about them.
     ///
     /// # Errors
     /// What was given cannot be read, or does not fit the store.
     pub fn keyring(&self, source: &OpenStore, ui: &Ui) -> Result<Keyring, Failure> {
-        let given = Given::new(
-            self.encryption_config.as_deref(),
-            self.token.token.as_deref(),
-            self.token.token_file.as_deref(),
-            &self.kms_seed,
-        )?;
-        let (keyring, notes) = given.keyring(source)?;
+        let (keyring, notes) = self.given()?.keyring(source)?;
         for note in notes {
             ui.note(note);
         }

@@ -24,6 +24,7 @@ mod recover;
 mod release;
 mod source;
 mod ui;
+mod verify;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -80,6 +81,7 @@ enum Command {
     Put(put::Args),
     Recover(recover::Args),
     Bootstrap(bootstrap::Args),
+    Verify(verify::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -104,8 +106,15 @@ pub fn main() -> u8 {
         Command::Put(args) => put::run(&args, &mut ui),
         Command::Recover(args) => recover::run(&args, &mut ui),
         Command::Bootstrap(args) => bootstrap::run(&args, &mut ui),
+        Command::Verify(args) => verify::run(&args, &mut ui),
         Command::Completions(args) => completions::run(&args, &mut ui),
         Command::Man(args) => man::run(&args, &mut ui),
     };
     ui.finish(result)
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    i64::try_from(now).unwrap_or(i64::MAX)
 }

@@ -21,5 +21,5 @@ mod write;
 
 pub use meta::{Alarm, Meta};
 pub use rows::Row;
-pub use store::{OpenError, Store};
+pub use store::{BUCKETS, OpenError, Store};
 pub use write::{EtcdVersion, Image, NewRow, WriteError};

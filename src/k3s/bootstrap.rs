@@ -18,6 +18,8 @@ use crate::kube::encryption::{Config, ConfigError, parse_config};
 const ROUNDS: u32 = 4096;
 /// Bytes of the nonce.
 const NONCE: usize = 12;
+/// Bytes of the tag that AES-GCM puts behind what it seals.
+const TAG: usize = 16;
 /// Bytes from which the salt is made, as hexadecimal text.
 const SALT: usize = 8;
 /// The name of the file with the passwords of the users `server` and `node`.
@@ -224,6 +226,25 @@ fn cipher(passphrase: Passphrase<'_>, salt: &[u8]) -> Aes256Gcm {
 /// # Errors
 /// [`BlobError`].
 pub fn unseal(stored: &[u8], passphrase: Passphrase<'_>) -> Result<Vec<u8>, BlobError> {
+    let (salt, sealed) = parts(stored)?;
+    let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(BlobError::Shape("too short"))?;
+    cipher(passphrase, salt).decrypt(nonce.into(), sealed).map_err(|_| BlobError::Closed)
+}
+
+/// Whether a value has the form of sealed data, which is all that can be said of it without its passphrase.
+///
+/// # Errors
+/// [`BlobError::Lock`] and [`BlobError::Shape`].
+pub fn check_shape(stored: &[u8]) -> Result<(), BlobError> {
+    let (salt, sealed) = parts(stored)?;
+    if !salt.iter().all(u8::is_ascii_hexdigit) {
+        return Err(BlobError::Shape("the salt is not hexadecimal"));
+    }
+    if sealed.len() < NONCE + TAG { Err(BlobError::Shape("too short")) } else { Ok(()) }
+}
+
+/// The salt, and the sealed bytes with their nonce.
+fn parts(stored: &[u8]) -> Result<(&[u8], Vec<u8>), BlobError> {
     if stored.is_empty() {
         return Err(BlobError::Lock);
     }
@@ -233,8 +254,7 @@ pub fn unseal(stored: &[u8], passphrase: Passphrase<'_>) -> Result<Vec<u8>, Blob
         return Err(BlobError::Shape("no salt of 16 characters"));
     }
     let sealed = STANDARD.decode(encoded).map_err(|_| BlobError::Shape("no base64 behind the salt"))?;
-    let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(BlobError::Shape("too short"))?;
-    cipher(passphrase, salt).decrypt(nonce.into(), sealed).map_err(|_| BlobError::Closed)
+    Ok((salt, sealed))
 }
 
 /// k3s keeps lines of `password,user,name,group` (pkg/passwd/passwd.go). `None` for a file with quotes, which is not

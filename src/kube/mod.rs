@@ -8,6 +8,7 @@ pub mod encode;
 pub mod encryption;
 pub mod envelope;
 pub mod json;
+pub mod look;
 pub mod mask;
 pub mod minor;
 pub mod natural;

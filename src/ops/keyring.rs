@@ -107,6 +107,11 @@ impl Given {
         Ok(Self { config: config.map(Path::to_owned), token, seeds })
     }
 
+    /// The same without the token.
+    pub fn without_token(&self) -> Self {
+        Self { config: self.config.clone(), token: None, seeds: self.seeds.clone() }
+    }
+
     /// The keyring for a store, and what the user should know about it.
     ///
     /// # Errors

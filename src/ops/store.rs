@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use crate::etcd::hash::Trailer;
 use crate::model::History;
-use crate::source::{self, Choice, Damage, Files, Place, SourceError, Watch};
+use crate::source::{self, Choice, Damage, Files, Opened, Place, SourceError, Watch};
 use crate::{etcd, kine};
 
 /// Why a store could not be opened.
@@ -41,6 +41,8 @@ pub struct OpenStore {
     pub notes: Vec<String>,
     /// Its files as they were.
     pub watch: Watch,
+    /// Their bytes.
+    pub files: Files,
     trailer: Mutex<Ahead>,
 }
 
@@ -73,14 +75,25 @@ pub fn open_and_hash(path: &Path, choice: &Choice) -> Result<OpenStore, OpenErro
 }
 
 fn open_with(path: &Path, choice: &Choice, ahead: impl FnOnce(&Files) -> Ahead) -> Result<OpenStore, OpenError> {
-    let opened = source::open(path, choice)?;
+    of_files(source::open(path, choice)?, ahead)
+}
+
+/// A store of files that are open already.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn opened(files: Opened) -> Result<OpenStore, OpenError> {
+    of_files(files, |_| Ahead::Known(None))
+}
+
+fn of_files(opened: Opened, ahead: impl FnOnce(&Files) -> Ahead) -> Result<OpenStore, OpenError> {
     let trailer = Mutex::new(ahead(&opened.files));
     let store = match &opened.files {
         Files::Sqlite { db, wal } => Store::Kine(Box::new(kine::Store::open(db, wal.as_ref())?)),
         Files::Bolt { db } => Store::Etcd(Box::new(etcd::Store::open(db)?)),
         Files::EtcdDir { db, wal, .. } => Store::Etcd(Box::new(etcd::Store::open_dir(db, wal)?)),
     };
-    Ok(OpenStore { name: opened.name, store, notes: opened.notes, watch: opened.watch, trailer })
+    Ok(OpenStore { name: opened.name, store, notes: opened.notes, watch: opened.watch, files: opened.files, trailer })
 }
 
 impl OpenStore {
