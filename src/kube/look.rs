@@ -160,8 +160,13 @@ mod tests {
         let (found, notes) = look(text, Minor::NEWEST).unwrap();
         assert!(notes.is_empty());
         let own = |text: &str| text.to_owned();
-        let expected =
-            Itself { api_version: own("a.b/v1"), kind: own("Widget"), namespace: own("ns"), name: own("own") };
+        let expected = Itself {
+            api_version: own("a.b/v1"),
+            kind: own("Widget"),
+            namespace: own("ns"),
+            name: own("own"),
+            ..Itself::default()
+        };
         assert_eq!(found, expected);
         assert_eq!(found.group(), "a.b");
         assert!(look(b"no object", Minor::NEWEST).is_err());
