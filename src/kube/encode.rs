@@ -121,10 +121,10 @@ impl<'a> Encoder<'a> {
 
     /// The fields of a message by their numbers. Messages whose fields stand in their parent are always written.
     fn scope(&mut self, scope: ScopeId, slots: &[Slot], values: &[Option<&'a Value>]) -> Step {
-        for (number, target) in self.types.targets(scope) {
-            match target {
-                Target::Slot(at) => {
-                    let at = usize::from(at);
+        for (target, number) in self.types.targets(scope).iter().zip(0..) {
+            match *target {
+                Target::Slot { place, .. } => {
+                    let at = usize::from(place);
                     if let (Some(slot), Some(value)) = (slots.get(at), values.get(at))
                         && slot.current
                     {

@@ -11,34 +11,35 @@ const SECONDS_A_DAY: i64 = 86_400;
 pub fn write(out: &mut String, seconds: i64, micros: Option<u32>) {
     let (days, second) = (seconds.div_euclid(SECONDS_A_DAY), seconds.rem_euclid(SECONDS_A_DAY));
     let (year, month, day) = date(days);
-    if let Ok(year @ 0..=9999) = u32::try_from(year) {
-        for (two, before) in [(year / 100, None), (year % 100, None), (month, Some('-')), (day, Some('-'))] {
-            out.extend(before);
-            two_digits(out, two);
+    let second = second as u32;
+    let mut text = *b"0000-00-00T00:00:00.000000Z";
+    let mut put = |at: usize, number: u32| {
+        if let Some([tens, ones]) = text.get_mut(at..at + 2) {
+            (*tens, *ones) = (b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8);
         }
+    };
+    for (at, number) in [(5, month), (8, day), (11, second / 3600), (14, second / 60 % 60), (17, second % 60)] {
+        put(at, number);
+    }
+    let mut start = 0;
+    if let Ok(year @ 0..=9999) = u32::try_from(year) {
+        put(0, year / 100);
+        put(2, year % 100);
     } else {
         // As Go writes such years: the sign, and at least four digits.
         let sign = if year < 0 { "-" } else { "" };
-        _ = write!(out, "{sign}{:04}-{month:02}-{day:02}", year.unsigned_abs());
+        _ = write!(out, "{sign}{:04}", year.unsigned_abs());
+        start = 4;
     }
-    let second = u32::try_from(second).unwrap_or(0);
-    for (two, before) in [(second / 3600, 'T'), (second / 60 % 60, ':'), (second % 60, ':')] {
-        out.push(before);
-        two_digits(out, two);
-    }
+    let mut end = 19;
     if let Some(micros) = micros {
-        out.push('.');
-        for two in [micros / 10_000, micros / 100 % 100, micros % 100] {
-            two_digits(out, two);
+        for (at, number) in [(20, micros / 10_000), (22, micros / 100), (24, micros)] {
+            put(at, number);
         }
+        end = 26;
     }
+    out.push_str(text.get(start..end).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default());
     out.push('Z');
-}
-
-fn two_digits(out: &mut String, number: u32) {
-    for digit in [number / 10 % 10, number % 10] {
-        out.push(char::from(b'0' + digit as u8));
-    }
 }
 
 /// Year, month and day of a day counted from 1 January 1970, in the Gregorian calendar of all times.

@@ -4,7 +4,7 @@ use super::notes::note;
 use super::walk::{Step, Walker, damaged};
 use super::{Damage, Notes};
 use crate::kube::sink::Sink;
-use crate::kube::table::{Count, Kind, ScopeId, Slot, Target};
+use crate::kube::table::{Count, Kind, ScopeId, Slot, SlotSet, Target};
 use crate::kube::wire::{self, Tag, WireType};
 use std::ops::Range;
 
@@ -20,7 +20,6 @@ pub struct Found {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    Absent,
     Present,
     /// Several values of a message that can have one: their bytes, one after the other, are in `Walker::merged`.
     Merged,
@@ -29,7 +28,7 @@ pub enum State {
 }
 
 impl Found {
-    pub const ABSENT: Self = Self { state: State::Absent, end: 0, word: 0 };
+    pub const NONE: Self = Self { state: State::Present, end: 0, word: 0 };
 
     pub fn injected(text: usize) -> Self {
         Self { state: State::Injected, end: 0, word: text as u64 }
@@ -46,66 +45,60 @@ impl Found {
     }
 }
 
-impl Kind {
-    /// The wire type of a value.
-    fn wire(self) -> WireType {
-        match self {
-            Self::Bool | Self::Int32 | Self::Int64 => WireType::Varint,
-            Self::Double => WireType::Fixed64,
-            _ => WireType::Bytes,
-        }
-    }
+/// Whether several values make one: Go reads them into the same struct. Its times are read anew each time.
+fn merges(kind: Kind) -> bool {
+    kind.wire() == WireType::Bytes && !matches!(kind, Kind::String | Kind::Bytes | Kind::Time | Kind::MicroTime)
+}
 
-    /// Whether several values make one: Go reads them into the same struct. Its times are read anew each time.
-    fn merges(self) -> bool {
-        self.wire() == WireType::Bytes && !matches!(self, Self::String | Self::Bytes | Self::Time | Self::MicroTime)
-    }
+/// A message whose fields are looked for.
+#[derive(Clone, Copy)]
+pub struct Scan<'a> {
+    pub slots: &'a [Slot],
+    pub data: &'a [u8],
+    /// Where its slots begin in `Space::found`.
+    pub base: usize,
 }
 
 impl<S: Sink> Walker<'_, S> {
-    /// Notes where the fields of a scope lie. `base` is where the slots of the message begin in `found`.
-    pub fn scan(&mut self, scope: ScopeId, slots: &[Slot], data: &[u8], range: Range<usize>, base: usize) -> Step {
+    /// Notes where the fields of a scope lie that stand in `range`.
+    pub fn scan(&mut self, scope: ScopeId, scan: Scan<'_>, range: Range<usize>, present: &mut SlotSet) -> Step {
         let types = self.types;
-        let name = types.scope_name(scope);
-        let data = data.get(..range.end).unwrap_or_default();
+        let targets = types.targets(scope);
+        let data = scan.data.get(..range.end).unwrap_or_default();
+        let fault = |number: u32, what: Damage| damaged(types.scope_name(scope), number, what);
         let mut at = range.start;
-        let mut inline_seen = 0u64;
+        let mut inline_seen = SlotSet::default();
         while at < data.len() {
             let tag_at = at;
-            let tag = wire::tag(data, &mut at).map_err(|fault| damaged(name, 0, fault))?;
-            match types.target(scope, tag.number) {
-                Target::Slot(slot) => {
-                    let at_slot = base + usize::from(slot);
-                    let (Some(slot), Some(found)) = (slots.get(usize::from(slot)), self.space.found.get_mut(at_slot))
-                    else {
-                        continue;
-                    };
+            let tag = wire::tag(data, &mut at).map_err(|what| fault(0, what.into()))?;
+            match targets.get(tag.number as usize).copied().unwrap_or(Target::Unknown) {
+                Target::Slot { place, wire, count } => {
+                    let place = usize::from(place);
+                    let word = read(wire, count, tag, data, &mut at).map_err(|what| fault(tag.number, what))?;
+                    let Some(found) = self.space.found.get_mut(scan.base + place) else { continue };
                     let before = *found;
-                    *found = read(slot, tag, data, &mut at).map_err(|what| damaged(name, tag.number, what))?;
-                    if before.state != State::Absent {
-                        self.again(slot, before, at_slot, data, name);
-                    } else if slot.count != Count::One
-                        && let Some(found) = self.space.found.get_mut(at_slot)
-                    {
+                    // Values of 4 GiB and more are refused at the door.
+                    *found = Found { state: State::Present, end: at as u32, word };
+                    if count != Count::One {
                         found.word = tag_at as u64;
+                    }
+                    if present.insert(place) {
+                        self.again(scan, place, before, types.scope_name(scope));
                     }
                 }
                 Target::Inline(inner) => {
                     if tag.wire != WireType::Bytes {
-                        return Err(damaged(name, tag.number, Damage::WrongWireType));
+                        return Err(fault(tag.number, Damage::WrongWireType));
                     }
-                    let bit = 1u64.checked_shl(tag.number).unwrap_or(0);
-                    if inline_seen & bit != 0 {
-                        return Err(damaged(name, tag.number, Damage::InlineTwice));
+                    if inline_seen.insert(tag.number as usize) {
+                        return Err(fault(tag.number, Damage::InlineTwice));
                     }
-                    inline_seen |= bit;
-                    let (start, end) =
-                        wire::payload(data, &mut at).map_err(|fault| damaged(name, tag.number, fault))?;
-                    self.scan(inner, slots, data, start..end, base)?;
+                    let (start, end) = wire::payload(data, &mut at).map_err(|what| fault(tag.number, what.into()))?;
+                    self.scan(inner, scan, start..end, present)?;
                 }
                 Target::Unknown => {
-                    wire::skip(data, &mut at, tag.wire).map_err(|fault| damaged(name, tag.number, fault))?;
-                    note(&mut self.notes.unknown, &mut self.notes.more, name, tag.number);
+                    wire::skip(data, &mut at, tag.wire).map_err(|what| fault(tag.number, what.into()))?;
+                    note(&mut self.notes.unknown, &mut self.notes.more, types.scope_name(scope), tag.number);
                 }
             }
         }
@@ -113,35 +106,36 @@ impl<S: Sink> Walker<'_, S> {
     }
 
     /// A field came before: lists grow, messages are merged, of anything else the last value counts.
-    fn again(&mut self, slot: &Slot, before: Found, at_slot: usize, data: &[u8], message: &'static str) {
-        let Some(found) = self.space.found.get_mut(at_slot) else { return };
+    fn again(&mut self, scan: Scan<'_>, place: usize, before: Found, message: &'static str) {
+        let found = self.space.found.get_mut(scan.base + place);
+        let (Some(slot), Some(found)) = (scan.slots.get(place), found) else { return };
         if slot.count != Count::One {
             found.word = before.word;
             return;
         }
         let Notes { repeated, more, .. } = &mut self.notes;
         note(repeated, more, message, u32::from(slot.number));
-        if slot.kind.merges() {
-            let bytes = data.get(found.range()).unwrap_or_default();
-            let place = if before.state == State::Merged {
+        if merges(slot.kind) {
+            let bytes = scan.data.get(found.range()).unwrap_or_default();
+            let merged_at = if before.state == State::Merged {
                 before.word
             } else {
-                self.space.merged.push(data.get(before.range()).unwrap_or_default().to_vec());
+                self.space.merged.push(scan.data.get(before.range()).unwrap_or_default().to_vec());
                 (self.space.merged.len() - 1) as u64
             };
-            if let Some(merged) = self.space.merged.get_mut(place as usize) {
+            if let Some(merged) = self.space.merged.get_mut(merged_at as usize) {
                 merged.extend_from_slice(bytes);
             }
-            *found = Found { state: State::Merged, end: 0, word: place };
+            *found = Found { state: State::Merged, end: 0, word: merged_at };
         }
     }
 }
 
-/// Reads one value. Numbers of a list may be packed, although Kubernetes' writers do not pack them.
+/// Reads one value: the number, or where the payload begins. Numbers of a list may be packed, although Kubernetes'
+/// writers do not pack them.
 #[inline]
-fn read(slot: &Slot, tag: Tag, data: &[u8], at: &mut usize) -> Result<Found, Damage> {
-    let wanted = slot.kind.wire();
-    let word = if tag.wire == WireType::Bytes && (wanted == WireType::Bytes || slot.count == Count::Many) {
+fn read(wanted: WireType, count: Count, tag: Tag, data: &[u8], at: &mut usize) -> Result<u64, Damage> {
+    Ok(if tag.wire == WireType::Bytes && (wanted == WireType::Bytes || count == Count::Many) {
         wire::payload(data, at)?.0 as u64
     } else if tag.wire != wanted {
         return Err(Damage::WrongWireType);
@@ -149,7 +143,5 @@ fn read(slot: &Slot, tag: Tag, data: &[u8], at: &mut usize) -> Result<Found, Dam
         wire::varint(data, at)?
     } else {
         wire::fixed64(data, at)?
-    };
-    // Values of 4 GiB and more are refused at the door.
-    Ok(Found { state: State::Present, end: *at as u32, word })
+    })
 }

@@ -133,8 +133,12 @@ impl<S: Sink> Walker<'_, S> {
     }
 
     fn time(&mut self, seconds: i64, micros: Option<u32>) {
-        self.space.text.clear();
-        time::write(&mut self.space.text, seconds, micros);
+        // Many fields of an object have the same time.
+        if self.space.time != Some((seconds, micros)) {
+            self.space.time = Some((seconds, micros));
+            self.space.text.clear();
+            time::write(&mut self.space.text, seconds, micros);
+        }
         self.sink.string(&self.space.text);
     }
 

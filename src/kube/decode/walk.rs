@@ -2,12 +2,12 @@
 
 use super::map::Entry;
 use super::notes::note;
-use super::scan::{Found, State};
+use super::scan::{Found, Scan, State};
 use super::{Damage, DecodeError, Notes, Options};
 use crate::kube::envelope::Unknown;
 use crate::kube::json::Reader;
 use crate::kube::sink::Sink;
-use crate::kube::table::{Absent, Count, Kind, MessageId, Slot, Target, Types};
+use crate::kube::table::{Absent, Count, Kind, MessageId, Slot, SlotSet, Target, Types};
 use crate::kube::wire;
 use std::str;
 
@@ -38,8 +38,12 @@ pub enum Role {
 #[derive(Debug, Default)]
 pub struct Space {
     pub found: Vec<Found>,
+    /// How many of `found` belong to messages that are not done yet.
+    pub in_use: usize,
     pub merged: Vec<Vec<u8>>,
     pub entries: Vec<Entry>,
+    /// The time that was shown last, and its text.
+    pub time: Option<(i64, Option<u32>)>,
     pub text: String,
     pub reader: Reader,
 }
@@ -66,7 +70,7 @@ const RESOURCE_VERSION: usize = usize::MAX;
 
 impl<'t, S: Sink> Walker<'t, S> {
     pub fn new(object: &'t Unknown<'t>, options: &'t Options, space: &'t mut Space, sink: &'t mut S) -> Self {
-        space.found.clear();
+        space.in_use = 0;
         space.merged.clear();
         space.entries.clear();
         let types = Types::of(options.minor, S::ORDER);
@@ -100,16 +104,20 @@ impl<'t, S: Sink> Walker<'t, S> {
         }
         self.depth += 1;
         let slots = types.slots(message);
-        let base = self.space.found.len();
-        self.space.found.resize(base + slots.len(), Found::ABSENT);
-        self.scan(message.scope, slots, data, 0..data.len(), base)?;
+        let base = self.space.in_use;
+        self.space.in_use += slots.len();
+        if self.space.found.len() < self.space.in_use {
+            self.space.found.resize(self.space.in_use * 2, Found::NONE);
+        }
+        let mut present = SlotSet::default();
+        self.scan(message.scope, Scan { slots, data, base }, 0..data.len(), &mut present)?;
         if role != Role::Part {
-            self.inject(id, role, base);
+            self.inject(id, role, base, &mut present);
         }
         self.sink.begin_object();
-        for (slot, at) in slots.iter().zip(base..) {
-            let Some(&found) = self.space.found.get(at) else { continue };
-            if found.state == State::Absent {
+        for at in present.union(message.always) {
+            let (Some(slot), Some(&found)) = (slots.get(at), self.space.found.get(base + at)) else { continue };
+            if !present.contains(at) {
                 self.absent(slot, role)?;
             } else if slot.count == Count::One {
                 self.one(slot, found, data, role, message.name)?;
@@ -124,45 +132,52 @@ impl<'t, S: Sink> Walker<'t, S> {
             }
         }
         self.sink.end_object();
-        self.space.found.truncate(base);
+        self.space.in_use = base;
         self.depth -= 1;
         Ok(())
     }
 
     /// Puts in what is not in the message itself, and takes out what shall not be shown.
-    fn inject(&mut self, id: MessageId, role: Role, base: usize) {
+    fn inject(&mut self, id: MessageId, role: Role, base: usize, present: &mut SlotSet) {
         let types = self.types;
         let message = types.message(id);
-        let mut put = |number: u32, only_if_empty: bool, value: Found| {
-            let Target::Slot(slot) = types.target(message.scope, number) else { return };
-            if let Some(found) = self.space.found.get_mut(base + usize::from(slot))
-                && (!only_if_empty || found.state == State::Absent || found.range().is_empty())
-            {
-                *found = value;
-            }
+        let place = |number: u32| match types.target(message.scope, number) {
+            Target::Slot { place, .. } => usize::from(place),
+            _ => SlotSet::ROOM,
+        };
+        let is_empty = |walker: &Self, place: usize| {
+            walker.space.found.get(base + place).is_none_or(|found| found.range().is_empty())
         };
         match role {
             // Numbers of meta.v1.ObjectMeta.
             Role::Metadata => {
                 if self.options.resource_version.is_some() {
-                    put(6, false, Found::injected(RESOURCE_VERSION));
+                    self.put(base, place(6), RESOURCE_VERSION, present);
                 }
                 if !self.options.managed_fields {
-                    put(17, false, Found::ABSENT);
+                    present.remove(place(17));
                 }
             }
             // Of core.v1.PersistentVolumeStatus, and of core.v1.PersistentVolumeClaimStatus.
-            Role::VolumeStatus => put(1, true, Found::injected(PENDING)),
+            Role::VolumeStatus => {
+                let phase = place(1);
+                if !present.contains(phase) || is_empty(self, phase) {
+                    self.put(base, phase, PENDING, present);
+                }
+            }
             Role::Object => {
-                for (slot, found) in types.slots(message).iter().zip(self.space.found.iter_mut().skip(base)) {
-                    match (slot.number, slot.name.plain()) {
-                        (0, "apiVersion") => *found = Found::injected(API_VERSION),
-                        (0, _) => *found = Found::injected(KIND),
-                        _ => {}
-                    }
+                for (place, slot) in types.slots(message).iter().enumerate().filter(|(_, slot)| slot.number == 0) {
+                    self.put(base, place, if slot.name.plain() == "kind" { KIND } else { API_VERSION }, present);
                 }
             }
             Role::Part => {}
+        }
+    }
+
+    fn put(&mut self, base: usize, place: usize, text: usize, present: &mut SlotSet) {
+        if let Some(found) = self.space.found.get_mut(base + place) {
+            *found = Found::injected(text);
+            present.insert(place);
         }
     }
 
@@ -213,7 +228,7 @@ impl<'t, S: Sink> Walker<'t, S> {
                 let bytes = self.space.merged.get_mut(found.word() as usize).map(std::mem::take).unwrap_or_default();
                 return self.payload(slot, &bytes, role, message);
             }
-            State::Present | State::Absent => {}
+            State::Present => {}
         }
         match slot.kind {
             Kind::Bool | Kind::Int32 | Kind::Int64 | Kind::Double => {

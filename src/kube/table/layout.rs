@@ -2,7 +2,7 @@
 //! messages among them, and for each number on the wire where it leads.
 
 use super::text::{self, FieldFacts, MessageFacts};
-use super::{Absent, Count, Kind, Message, MessageId, Scope, ScopeId, Slot, Target, Types};
+use super::{Absent, Count, Kind, Message, MessageId, Scope, ScopeId, Slot, SlotSet, Target, Types};
 use crate::kube::minor::Minor;
 use crate::kube::natural;
 use crate::kube::sink::{FieldName, KeyOrder};
@@ -60,18 +60,23 @@ impl<'a> Builder<'a> {
         let first_slot = self.types.slots.len() as u32;
         natural::sort_members(&mut slots, self.order, |(slot, _)| slot.name.plain());
         // Where each target stands now that the slots are in order.
-        for ((slot, target), place) in slots.iter().zip(0..) {
+        let mut always = SlotSet::default();
+        for ((slot, target), place) in slots.iter().zip(0u8..) {
             self.types.slots.push(*slot);
+            if slot.absent != Absent::Skip {
+                always.insert(usize::from(place));
+            }
             if slot.number > 0
                 && let Some(target) = self.types.targets.get_mut(*target)
             {
-                *target = Target::Slot(place);
+                *target = Target::Slot { place, wire: slot.kind.wire(), count: slot.count };
             }
         }
         self.types.messages.push(Message {
             name: message.name,
             first_slot,
             slots: slots.len() as u16,
+            always,
             scope: ScopeId(first_scope as u16),
         });
     }

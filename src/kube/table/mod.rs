@@ -10,6 +10,7 @@ mod text;
 
 use super::minor::Minor;
 use super::sink::{FieldName, KeyOrder};
+use super::wire::WireType;
 use std::sync::OnceLock;
 
 /// The facts, as text.
@@ -95,6 +96,60 @@ pub struct Slot {
     pub current: bool,
 }
 
+impl Kind {
+    /// The wire type of a value.
+    pub fn wire(self) -> WireType {
+        match self {
+            Self::Bool | Self::Int32 | Self::Int64 => WireType::Varint,
+            Self::Double => WireType::Fixed64,
+            _ => WireType::Bytes,
+        }
+    }
+}
+
+/// Some of the slots of a message, by their places. No message has as many as there is room for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SlotSet(u128);
+
+impl SlotSet {
+    /// How many slots a message can have.
+    pub const ROOM: usize = u128::BITS as usize;
+
+    fn bit(place: usize) -> u128 {
+        1u128.checked_shl(place as u32).unwrap_or(0)
+    }
+
+    /// Adds a place; whether it was there before.
+    #[inline]
+    pub fn insert(&mut self, place: usize) -> bool {
+        let was_there = self.contains(place);
+        self.0 |= Self::bit(place);
+        was_there
+    }
+
+    /// Takes a place out.
+    pub fn remove(&mut self, place: usize) {
+        self.0 &= !Self::bit(place);
+    }
+
+    /// Whether a place is in it.
+    #[inline]
+    pub fn contains(self, place: usize) -> bool {
+        self.0 & Self::bit(place) != 0
+    }
+
+    /// The places in either of two sets, ascending.
+    #[inline]
+    pub fn union(self, other: Self) -> impl Iterator<Item = usize> {
+        let mut left = self.0 | other.0;
+        std::iter::from_fn(move || {
+            let place = (left != 0).then_some(left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(place)
+        })
+    }
+}
+
 /// A message of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(u16);
@@ -106,6 +161,8 @@ pub struct Message {
     pub name: &'static str,
     first_slot: u32,
     slots: u16,
+    /// The slots that are printed although they are absent.
+    pub always: SlotSet,
     /// Where the numbers on the wire lead to.
     pub scope: ScopeId,
 }
@@ -127,8 +184,15 @@ struct Scope {
 pub enum Target {
     /// No release has this field.
     Unknown,
-    /// The slot, counted from the first one of the message.
-    Slot(u16),
+    /// A slot of the message.
+    Slot {
+        /// Counted from the first one.
+        place: u8,
+        /// The wire type of a value.
+        wire: WireType,
+        /// How many values there are.
+        count: Count,
+    },
     /// A message whose fields stand in this one.
     Inline(ScopeId),
 }
@@ -185,19 +249,17 @@ impl Types {
         self.slots.get(first..first + usize::from(message.slots)).unwrap_or(&[])
     }
 
-    /// What a field number means in a scope.
+    /// What the field numbers of a scope mean, by number; beyond the end none does.
     #[inline]
-    pub fn target(&self, scope: ScopeId, number: u32) -> Target {
+    pub fn targets(&self, scope: ScopeId) -> &[Target] {
         let scope = self.scopes[usize::from(scope.0)];
-        if number < u32::from(scope.numbers) { self.targets[(scope.first + number) as usize] } else { Target::Unknown }
+        let first = scope.first as usize;
+        self.targets.get(first..first + usize::from(scope.numbers)).unwrap_or(&[])
     }
 
-    /// The numbers of a scope that mean something, ascending, with what they mean.
-    pub fn targets(&self, scope: ScopeId) -> impl Iterator<Item = (u32, Target)> + '_ {
-        let scope = self.scopes[usize::from(scope.0)];
-        (0..u32::from(scope.numbers))
-            .filter_map(move |number| Some((number, *self.targets.get((scope.first + number) as usize)?)))
-            .filter(|(_, target)| *target != Target::Unknown)
+    /// What a field number means in a scope.
+    pub fn target(&self, scope: ScopeId, number: u32) -> Target {
+        self.targets(scope).get(number as usize).copied().unwrap_or(Target::Unknown)
     }
 
     /// Whether the release of this table has the message in its parent.
@@ -242,6 +304,7 @@ mod tests {
             let types = Types::of(Minor::NEWEST, order);
             assert!(types.kinds().count() > 350);
             for message in &types.messages {
+                assert!(types.slots(*message).len() <= SlotSet::ROOM, "{} needs a larger set", message.name);
                 let names = types.slots(*message).iter().map(|slot| slot.name.plain());
                 assert!(super::super::natural::is_sorted(order, names), "{}", message.name);
             }
@@ -256,8 +319,8 @@ mod tests {
         assert!(names.contains(&"name") && names.contains(&"configMap"), "{names:?}");
         let Target::Inline(source) = types.target(volume.scope, 2) else { panic!("volumeSource is inline") };
         assert_eq!(types.scope_name(source), "core.v1.VolumeSource");
-        let Target::Slot(slot) = types.target(source, 19) else { panic!("configMap is a field") };
-        assert_eq!(names[usize::from(slot)], "configMap");
+        let Target::Slot { place, .. } = types.target(source, 19) else { panic!("configMap is a field") };
+        assert_eq!(names[usize::from(place)], "configMap");
         assert_eq!(types.target(source, 4000), Target::Unknown);
     }
 
