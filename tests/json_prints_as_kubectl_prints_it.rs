@@ -73,3 +73,30 @@ fn a_tree_prints_like_the_text_it_was_made_of() {
         assert_eq!(String::from_utf8(out).unwrap(), json, "{name}");
     }
 }
+
+/// Strings made of everything that means something in YAML, in every place, as sigs.k8s.io/yaml prints them.
+#[test]
+fn strings_in_every_place_print_as_kubectl_prints_them() {
+    let (mut same, mut refused) = (0, 0);
+    for line in vectors::lines("yaml-texts.jsonl.gz") {
+        let json = line["json"].as_str().unwrap();
+        let mut out = Vec::new();
+        let mut sink = YamlSink::new(&mut out);
+        Reader::new().read(json.as_bytes(), &mut sink).unwrap();
+        let is_refused = sink.refused_by_kubectl() > 0;
+        sink.finish();
+        match line["yaml"].as_str() {
+            Some(yaml) if !is_refused => {
+                assert_eq!(String::from_utf8(out).unwrap(), yaml, "{json}");
+                same += 1;
+            }
+            // kubectl makes a space of the character NEL.
+            Some(_) => assert!(json.contains('\u{85}'), "{json}"),
+            None => {
+                assert!(is_refused, "{json}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(same > 1500 && refused > 500, "{same} {refused}");
+}

@@ -674,3 +674,47 @@ fn damage_has_its_place_in_json_and_exit_code_3() {
     let dump = kinescope("dump", &path, &[]).exits(3);
     dump.lines().iter().for_each(|line| shape(line, &CHANGE));
 }
+
+#[test]
+fn objects_have_their_names_beside_them() {
+    let path = unpacked("kine-0.11").join("final/state.db");
+    let lines = kinescope("get", &path, &["deployments", "-n", "shop"]).exits(0).lines();
+    assert!(!lines.is_empty());
+    let fields = [
+        ("key", Is::Text),
+        ("kind", Is::Text),
+        ("namespace", Is::TextOrNull),
+        ("name", Is::Text),
+        ("mod_revision", Is::Int),
+        ("object", Is::Object),
+    ];
+    for line in &lines {
+        shape(line, &fields);
+        assert_eq!([&line["kind"], &line["namespace"]], ["Deployment", "shop"]);
+        assert_eq!(line["object"]["metadata"]["name"], line["name"]);
+        assert_eq!(line["object"]["metadata"]["resourceVersion"], line["mod_revision"].to_string());
+    }
+    let namespaces = kinescope("get", &path, &["ns/default"]).exits(0).lines();
+    assert_eq!([&namespaces[0]["namespace"], &namespaces[0]["name"]], [&Value::Null, &json!("default")]);
+}
+
+#[test]
+fn an_extract_says_what_it_holds_and_what_not() {
+    let path = unpacked("kine-0.11").join("final/state.db");
+    let report = kinescope("extract", &path, &["deploy", "secrets", "-n", "shop", "--with-deps"]).exits(1).json();
+    shape(&report, &[("version", Is::Int), ("at", Is::Int), ("objects", Is::List), ("left_out", Is::List)]);
+    let fields = [
+        ("key", Is::Text),
+        ("revision", Is::Int),
+        ("needed_by", Is::TextOrNull),
+        ("warnings", Is::List),
+        ("file", Is::TextOrNull),
+        ("object", Is::ObjectOrNull),
+    ];
+    let objects = report["objects"].as_array().unwrap();
+    objects.iter().for_each(|object| shape(object, &fields));
+    assert!(objects.iter().any(|object| object["needed_by"].is_string()));
+    let left_out = report["left_out"].as_array().unwrap();
+    left_out.iter().for_each(|left| shape(left, &[("what", Is::Text), ("reason", Is::Text), ("why", Is::Text)]));
+    assert!(left_out.iter().any(|left| left["reason"] == "secret"));
+}

@@ -10,6 +10,7 @@ use super::progress::Progress;
 use super::source::{ChoiceArgs, open_and_hash};
 use super::ui::Ui;
 use crate::etcd::EtcdVersion;
+use crate::model::History;
 use crate::ops::convert::{self, Convert, Options, Phase, Target};
 use crate::render;
 
@@ -56,13 +57,23 @@ pub struct Args {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum To {
+pub(super) enum To {
     /// kine's SQLite file
     Kine,
     /// A snapshot with its sha256, for `etcdutl snapshot restore` and k3s
     EtcdSnapshot,
     /// A data directory that etcd starts on
     EtcdDir,
+}
+
+impl To {
+    pub(super) fn target(self) -> Target {
+        match self {
+            Self::Kine => Target::Kine,
+            Self::EtcdSnapshot => Target::EtcdSnapshot,
+            Self::EtcdDir => Target::EtcdDir,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -82,26 +93,21 @@ enum Version {
 }
 
 impl Args {
-    fn options(&self) -> Result<Options, Failure> {
-        let to = match self.to {
-            To::Kine => Target::Kine,
-            To::EtcdSnapshot => Target::EtcdSnapshot,
-            To::EtcdDir => Target::EtcdDir,
-        };
+    fn options(&self, history: &History, ui: &Ui) -> Result<Options, Failure> {
         let etcd_version = self.etcd_version.map(|version| match version {
             Version::V3_5 => EtcdVersion::V3_5,
             Version::V3_6 => EtcdVersion::V3_6,
             Version::V3_7 => EtcdVersion::V3_7,
         });
         Ok(Options {
-            at: self.at.revision()?,
+            at: self.at.revision(history, ui)?,
             history: !self.no_history,
             renumber: self.revisions == Revisions::Renumber,
             bump: self.bump,
             etcd_version,
             member_name: self.name.clone(),
             peer_urls: self.peer_url.clone(),
-            ..Options::plain(to)
+            ..Options::plain(self.to.target())
         })
     }
 }
@@ -109,13 +115,13 @@ impl Args {
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
-    let options = args.options()?;
     if args.target == Path::new("-") {
         return Err(Failure::Usage(
             "a store cannot be written to standard output, because it could not be read back; name a file".to_owned(),
         ));
     }
     let source = open_and_hash(&args.source, &args.choice, ui)?;
+    let options = args.options(source.store.history(), ui)?;
     let progress = Progress::new(ui)?;
     let job =
         Convert { source: &source, target: &args.target, options: &options, check_only: args.check, force: args.force };
@@ -139,6 +145,6 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
 }
 
 /// Who owns what root writes is worth saying: k3s runs as root, and a file of another owner stops it.
-fn owner() -> Option<String> {
+pub(super) fn owner() -> Option<String> {
     rustix::process::geteuid().is_root().then(|| "root".to_owned())
 }

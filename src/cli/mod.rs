@@ -7,6 +7,7 @@ mod completions;
 mod convert;
 mod dump;
 mod exit;
+mod extract;
 mod get;
 mod grep;
 mod info;
@@ -18,6 +19,7 @@ mod ls;
 mod man;
 mod moment;
 mod progress;
+mod put;
 mod release;
 mod source;
 mod ui;
@@ -72,7 +74,9 @@ enum Command {
     Grep(grep::Args),
     Log(log::Args),
     Dump(dump::Args),
+    Extract(extract::Args),
     Convert(convert::Args),
+    Put(put::Args),
     Bootstrap(bootstrap::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -93,7 +97,9 @@ pub fn main() -> u8 {
         Command::Grep(args) => grep::run(&args, &mut ui),
         Command::Log(args) => log::run(&args, &mut ui),
         Command::Dump(args) => dump::run(&args, &mut ui),
+        Command::Extract(args) => extract::run(&args, &mut ui),
         Command::Convert(args) => convert::run(&args, &mut ui),
+        Command::Put(args) => put::run(&args, &mut ui),
         Command::Bootstrap(args) => bootstrap::run(&args, &mut ui),
         Command::Completions(args) => completions::run(&args, &mut ui),
         Command::Man(args) => man::run(&args, &mut ui),

@@ -1,31 +1,53 @@
 //! `--at`: the moment that is shown.
 
+use jiff::Timestamp;
+
 use super::exit::Failure;
 use super::ui::Ui;
 use crate::model::History;
+use crate::ops::moments;
 
 /// `--at`.
 #[derive(Debug, clap::Args)]
 pub struct AtArg {
-    /// Show the store as it was right after this revision
-    #[arg(long, value_name = "REV", allow_negative_numbers = true)]
+    /// The store as it was right after this revision, or at this time (2026-01-02T15:04:05Z)
+    #[arg(long, value_name = "REV|TIME", allow_negative_numbers = true)]
     pub at: Option<String>,
 }
 
 impl AtArg {
-    /// The revision that was asked for.
+    /// The revision that was asked for, by its number or by a time; a time is told with the stamps around it.
     ///
     /// # Errors
-    /// [`Failure::Usage`] for what is no revision.
-    pub fn revision(&self) -> Result<Option<i64>, Failure> {
+    /// [`Failure::Usage`] for what is neither, and for a time that the store does not reach.
+    pub fn revision(&self, history: &History, ui: &Ui) -> Result<Option<i64>, Failure> {
         let Some(text) = &self.at else { return Ok(None) };
-        match text.parse::<i64>() {
-            Ok(revision) if revision >= 0 => Ok(Some(revision)),
-            _ => Err(Failure::Usage(format!(
-                "--at {text}: not a revision; no store keeps the time of its revisions, and reading times from the stamps \
-                 inside objects is not in this version: give a revision, `kinescope dump` lists them"
-            ))),
+        if let Ok(revision) = text.parse::<i64>() {
+            let negative = || Failure::Usage(format!("--at {text}: revisions are not negative"));
+            return (revision >= 0).then_some(Some(revision)).ok_or_else(negative);
         }
+        let moment = text.parse::<Timestamp>().map_err(|_| {
+            Failure::Usage(format!(
+                "--at {text}: neither a revision nor a time; times are written as 2026-01-02T15:04:05Z or with +02:00"
+            ))
+        })?;
+        let found = moments::revision_of(history, moment).map_err(|error| Failure::Usage(format!("--at: {error}")))?;
+        let (before, before_at) = found.before;
+        let after = match found.after {
+            Some((revision, at)) => format!("revision {revision} is the first that says it is later: {at}"),
+            None => "no revision says that it is later".to_owned(),
+        };
+        ui.note(format!(
+            "{moment} is revision {}, by the stamps inside objects: revision {before} says {before_at}, {after}",
+            found.revision
+        ));
+        if found.disbelieved > 0 {
+            ui.note(format!(
+                "{} stamps were not believed: later revisions are surely older than they say",
+                found.disbelieved
+            ));
+        }
+        Ok(Some(found.revision))
     }
 
     /// The revision to show: the one asked for, which the store must have reached, or the current one. Says once when the
@@ -35,7 +57,7 @@ impl AtArg {
     /// [`Failure::Usage`] for a revision that the store has not reached.
     pub fn resolve(&self, history: &History, ui: &Ui) -> Result<i64, Failure> {
         let current = history.current_revision();
-        let Some(revision) = self.revision()? else { return Ok(current) };
+        let Some(revision) = self.revision(history, ui)? else { return Ok(current) };
         if revision > current {
             return Err(Failure::Usage(format!("--at {revision}: the store's newest revision is {current}")));
         }

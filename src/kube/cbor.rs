@@ -6,6 +6,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jiff::Timestamp;
 use serde_json::{Map, Number, Value};
 
 use super::json::{push_value, text_of};
@@ -219,12 +220,19 @@ impl<'a> Cursor<'a> {
     fn tagged(&mut self, tag: u64, offset: usize, depth: usize) -> Result<Value, CborError> {
         let fault = CborError { offset, fault: CborFault::Tag(tag) };
         match tag {
-            // Times as text stay the text; Kubernetes never writes them as numbers.
+            // Times: as text they stay that text.
             0 => {
                 let head = self.head()?;
-                if matches!(head.major, 2 | 3) { self.text(&head).map(Value::String) } else { Err(fault) }
+                let text = if matches!(head.major, 2 | 3) { self.text(&head)? } else { return Err(fault) };
+                if text.parse::<Timestamp>().is_ok() { Ok(Value::String(text)) } else { Err(fault) }
             }
-            1..=3 => Err(fault),
+            1 => {
+                let seconds = self.value(depth + 1)?.as_i64();
+                let time = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).ok_or(fault)?;
+                Ok(Value::String(time.to_string()))
+            }
+            // Numbers of any size.
+            2..=3 => Err(fault),
             // "Expected later encoding", RFC 8949, section 3.4.5.2.
             21..=23 if self.peek()? >> 5 == 2 => {
                 let head = self.head()?;

@@ -1,18 +1,20 @@
 //! An object as JSON becomes the bytes that Kubernetes would store.
 //!
 //! The bytes are those of the encoder of one release, which always writes what Go holds without a pointer, even where it
-//! is zero. What is not done: validation, defaults, admission, clearing `metadata.resourceVersion`. Whoever stores such
+//! is zero. Quantities are written in their canonical form. What is not done: validation, defaults, admission, clearing `metadata.resourceVersion`. Whoever stores such
 //! bytes answers for them.
 
 use super::envelope::Unknown;
 use super::json::{CompactJson, push_value};
 use super::minor::Minor;
+use super::quantity;
 use super::sink::KeyOrder;
 use super::table::{Count, Kind, MessageId, ScopeId, Slot, Target, Types};
 use super::time;
 use base64::Engine as _;
 use prost::encoding::{WireType, encode_key, encode_varint};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::fmt::Write;
 use thiserror::Error;
 
@@ -227,10 +229,13 @@ impl<'a> Encoder<'a> {
             (Kind::Message(id), None) => self.message(id, &NOTHING)?,
             (Kind::Message(id), Some(Value::Object(members))) => self.message(id, members)?,
             (Kind::Quantity, None) => self.bytes(1, b"0"),
-            (Kind::Quantity, Some(Value::Number(number))) => self.bytes(1, number.to_string().as_bytes()),
             (Kind::Quantity, Some(value)) => {
-                let text = self.text(value, "a quantity")?;
-                self.bytes(1, text.as_bytes());
+                let text = match value {
+                    Value::Number(number) => Cow::Owned(number.to_string()),
+                    value => Cow::Borrowed(self.text(value, "a quantity")?.trim()),
+                };
+                let canonical = quantity::canonical(&text);
+                self.bytes(1, canonical.map_err(|_| self.wrong("a quantity like 500m or 1Gi", value))?.as_bytes());
             }
             (Kind::IntOrString, value) => self.int_or_string(value)?,
             // Absent in the others is empty.
@@ -243,7 +248,11 @@ impl<'a> Encoder<'a> {
                 let (seconds, nanos) = self.time(value)?;
                 self.timestamp(seconds, nanos / 1000 * 1000);
             }
-            (Kind::Raw, Some(value)) => self.bytes(1, &compact(value)),
+            (Kind::Raw, Some(value)) => {
+                let mut text = Vec::new();
+                push_value(value, &mut CompactJson::new(&mut text));
+                self.bytes(1, &text);
+            }
             (Kind::StringList, Some(Value::Array(values))) => self.strings(1, values)?,
             (Kind::OrBool(_), Some(Value::Bool(allows))) => self.varint(1, u64::from(*allows)),
             (Kind::OrBool(id), Some(Value::Object(schema))) => {
@@ -366,10 +375,4 @@ impl<'a> Encoder<'a> {
         };
         EncodeError::WrongType { path: self.path(), wanted, found }
     }
-}
-/// JSON on one line, as kubectl sends it to a server.
-fn compact(value: &Value) -> Vec<u8> {
-    let mut text = Vec::new();
-    push_value(value, &mut CompactJson::new(&mut text));
-    text
 }

@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(masked["data"]["annotations"], "<masked, 1 byte>");
         assert_eq!(masked["data"]["nested"]["deep"][0], "<masked, 7 bytes>");
         assert_eq!(masked["stringData"]["user"], "<masked, 6 bytes>");
-        assert_eq!(masked["metadata"]["annotations"][LAST_APPLIED], "<masked, 40 bytes>");
+        assert_eq!(masked["metadata"]["annotations"][LAST_APPLIED], "<masked, 36 bytes>");
         assert_eq!(masked["metadata"]["annotations"]["note"], "kept");
         assert_eq!((&masked["metadata"]["name"], &masked["type"]), (&json!("db"), &json!("Opaque")));
         assert_eq!(masked["metadata"]["labels"][LAST_APPLIED], "shown");

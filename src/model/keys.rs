@@ -32,7 +32,7 @@ pub struct Keys {
 
 impl Keys {
     /// Sorts the distinct keys among `names`; gives them with the id of each input, in input order.
-    pub fn intern<'a>(names: &[&'a [u8]]) -> (Self, Vec<KeyId>) {
+    pub fn intern(names: &[&[u8]]) -> (Self, Vec<KeyId>) {
         let (distinct, first_ids) = distinct(names);
         let mut order: Vec<(&[u8], u32)> = distinct.iter().copied().zip(0..).collect();
         order.par_sort_unstable();

@@ -10,6 +10,7 @@ mod evidence;
 mod history;
 mod keys;
 mod keyspace;
+mod moments;
 mod revision;
 mod value;
 
@@ -19,5 +20,6 @@ pub use evidence::Evidence;
 pub use history::{Counts, Engine, History, HistoryBuilder, Lease, is_gap};
 pub use keys::{KeyId, Keys};
 pub use keyspace::{KeyState, Keyspace};
+pub use moments::{CLOCK_TOLERANCE, Moment, MomentError, Says, Stamped, revision_at};
 pub use revision::Revision;
 pub use value::{NoValues, ReadValue, ValueRef};

@@ -1,11 +1,15 @@
 //! What kinescope does: takes stores, returns data and progress, prints nothing.
 
+pub mod adapt;
 mod behind;
 pub mod bootstrap;
 pub mod convert;
+pub mod extract;
 pub mod grep;
 pub mod info;
 pub mod keyring;
+pub mod moments;
 pub mod objects;
 pub mod output;
+pub mod put;
 pub mod store;

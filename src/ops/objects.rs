@@ -123,7 +123,7 @@ impl<'s> Objects<'s> {
     }
 
     /// All objects of a resource that can be read, as trees.
-    fn all_of(&self, resource: &str) -> Vec<Value> {
+    pub(super) fn all_of(&self, resource: &str) -> Vec<Value> {
         let Ok(resource) = self.registry.find(resource) else { return Vec::new() };
         let found = self.select(resource, None, None, &LabelSelector::default());
         found.live.iter().filter_map(|change| Some(self.tree(change, &self.whole(change)).ok()?.0)).collect()
@@ -203,12 +203,7 @@ impl<'s> Objects<'s> {
         const LOOKED_AT: usize = 256;
         let changes = self.history.changes_in(0..=self.revision);
         let newest = changes.get(changes.len().saturating_sub(LOOKED_AT)..).unwrap_or_default();
-        let stamps = newest.par_iter().filter(|change| change.is_put()).filter_map(|change| {
-            let (tree, _) = self.tree(change, &self.whole(change)).ok()?;
-            let paths = ["/metadata/creationTimestamp", "/spec/renewTime", "/lastTimestamp"];
-            paths.iter().filter_map(|path| tree.pointer(path)?.as_str()?.parse::<Timestamp>().ok()).max()
-        });
-        stamps.max()
+        super::moments::stamped(self, newest).iter().map(|stamped| stamped.at).max()
     }
 
     /// The view in which nothing is left out: for looking at an object.

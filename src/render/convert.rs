@@ -10,20 +10,6 @@ use crate::ops::convert::{Added, Report, Target};
 
 /// `convert --json`.
 pub fn convert_json(report: &Report) -> Value {
-    let left_out = report.left_out.iter().map(|(key, left)| {
-        let mut object = Map::new();
-        put_key(&mut object, key);
-        object.insert("revision".to_owned(), json!(left.revision));
-        object.insert("reason".to_owned(), json!(left.reason.text()));
-        Value::Object(object)
-    });
-    let translated = report.translated.iter().map(|(key, made)| {
-        let mut object = Map::new();
-        put_key(&mut object, key);
-        object.insert("revision".to_owned(), json!(made.revision));
-        object.insert("what".to_owned(), json!(made.what));
-        Value::Object(object)
-    });
     let prefixes = report
         .prefixes
         .iter()
@@ -39,13 +25,37 @@ pub fn convert_json(report: &Report) -> Value {
         "current_revision": report.current_revision,
         "compact_revision": report.compact_revision,
         "hash_kv": report.hash_kv,
-        "left_out": left_out.collect::<Vec<_>>(),
+        "left_out": left_out_json(report),
         "not_wanted": report.not_wanted,
-        "translated": translated.collect::<Vec<_>>(),
+        "translated": translated_json(report),
         "added": added_json(&report.added),
         "prefixes": prefixes.collect::<Vec<_>>(),
         "notes": report.notes,
     })
+}
+
+/// What is not in the target.
+pub(super) fn left_out_json(report: &Report) -> Value {
+    let left_out = report.left_out.iter().map(|(key, left)| {
+        let mut object = Map::new();
+        put_key(&mut object, key);
+        object.insert("revision".to_owned(), json!(left.revision));
+        object.insert("reason".to_owned(), json!(left.reason.text()));
+        Value::Object(object)
+    });
+    left_out.collect()
+}
+
+/// What is in the target in another form.
+pub(super) fn translated_json(report: &Report) -> Value {
+    let translated = report.translated.iter().map(|(key, made)| {
+        let mut object = Map::new();
+        put_key(&mut object, key);
+        object.insert("revision".to_owned(), json!(made.revision));
+        object.insert("what".to_owned(), json!(made.what));
+        Value::Object(object)
+    });
+    translated.collect()
 }
 
 /// Changes that the source does not have.
@@ -80,8 +90,7 @@ pub fn convert_text(report: &Report, owner: Option<&str>) -> Vec<String> {
         None => format!("{}: can be converted to {}; nothing was written (--check)", report.source, report.to.name()),
     };
     lines.insert(0, head);
-    left_out_text(report, &mut lines);
-    translated_text(report, &mut lines);
+    differences_text(report, &mut lines);
     for note in &report.notes {
         lines.push(format!("note: {note}"));
     }
@@ -90,6 +99,12 @@ pub fn convert_text(report: &Report, owner: Option<&str>) -> Vec<String> {
         lines.extend(steps(report.to, target));
     }
     lines
+}
+
+/// What is not in the target, and what is in another form.
+pub(super) fn differences_text(report: &Report, lines: &mut Vec<String>) {
+    left_out_text(report, lines);
+    translated_text(report, lines);
 }
 
 fn left_out_text(report: &Report, lines: &mut Vec<String>) {
@@ -133,7 +148,7 @@ fn some_of(all: &[String], lines: &mut Vec<String>) {
 
 /// How to put the result in place, and how to go back. Which store k3s starts on is decided by `db/etcd/member/wal`
 /// alone, unless flags name another (k3s pkg/cluster/managed.go, assignManagedDriver).
-fn steps(to: Target, target: &str) -> Vec<String> {
+pub(super) fn steps(to: Target, target: &str) -> Vec<String> {
     // The steps are for another directory than this one.
     let target = std::path::absolute(target).map_or_else(|_| target.to_owned(), |path| path.display().to_string());
     let cd = "  cd /var/lib/rancher/k3s/server/db";

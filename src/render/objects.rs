@@ -11,7 +11,7 @@ use crate::kube::json::KubectlJson;
 use crate::kube::resources::Resource;
 use crate::kube::show::{View, Viewer};
 use crate::kube::sink::{Discard, Sink};
-use crate::kube::yaml::YamlSink;
+use crate::kube::yaml::{AsKubectl, YamlSink};
 use crate::model::Change;
 use crate::ops::objects::{ObjectError, Objects};
 
@@ -52,7 +52,9 @@ pub fn objects_text(
     match form {
         ListForm::Yaml => {
             let mut sink = YamlSink::new(&mut out);
-            push_all(objects, changes, view, single, &mut sink, &mut noticed, &mut printed.failed);
+            let mut folded = AsKubectl::new(&mut sink);
+            push_all(objects, changes, view, single, &mut folded, &mut noticed, &mut printed.failed);
+            noticed.folded = folded.changed();
             noticed.refused = sink.refused_by_kubectl();
             sink.finish();
         }
@@ -119,6 +121,7 @@ struct Noticed {
     invalid_text: u64,
     repeated: u64,
     refused: usize,
+    folded: usize,
 }
 
 impl Noticed {
@@ -144,6 +147,13 @@ impl Noticed {
             told.push(format!(
                 "{} fields are there twice, which no server writes; the last one is shown",
                 self.repeated
+            ));
+        }
+        if self.folded > 0 {
+            told.push(format!(
+                "{} strings have the character NEL (U+0085), which kubectl prints as a space in YAML, and so it is here; -o json \
+                 shows them as they are",
+                self.folded
             ));
         }
         if self.refused > 0 {

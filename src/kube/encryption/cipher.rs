@@ -140,7 +140,8 @@ impl Cipher {
     }
 }
 
-fn random<const N: usize>() -> Result<[u8; N], CipherError> {
+/// Random bytes of the system.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], CipherError> {
     <[u8; N]>::try_generate().map_err(|error| CipherError::Random(error.to_string()))
 }
 

@@ -24,6 +24,17 @@ use locked::Parsed;
 /// What every encrypted value begins with.
 pub const PREFIX: &[u8] = b"k8s:enc:";
 
+/// Random bytes of the system.
+///
+/// # Errors
+/// [`SealError::Random`].
+pub fn random<const N: usize>() -> Result<[u8; N], SealError> {
+    cipher::random().map_err(|error| match error {
+        cipher::CipherError::Random(what) => SealError::Random(what),
+        cipher::CipherError::TooLong => SealError::Random(String::new()),
+    })
+}
+
 /// Whether a stored value is encrypted.
 pub fn is_encrypted(stored: &[u8]) -> bool {
     stored.starts_with(PREFIX)

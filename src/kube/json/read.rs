@@ -27,11 +27,11 @@ pub struct Reading {
 pub(in crate::kube) struct First {
     /// Bytes up to its end.
     pub(in crate::kube) len: usize,
-    /// The first key that a later one repeats.
+    /// A key that an earlier one in the same object has.
     pub(in crate::kube) repeated: Option<RepeatedKey>,
 }
 
-/// A key that comes again in the same object.
+/// A key that came before in the same object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::kube) struct RepeatedKey {
     /// Where it stands.
@@ -63,7 +63,7 @@ impl Reader {
         let len = self.tape.read_first(text, S::ORDER)?.at;
         let walk = Walk::new(&self.tape, text);
         walk.value(0, sink);
-        let repeated = walk.first_repeated.get().and_then(|key| {
+        let repeated = walk.a_repeated.get().and_then(|key| {
             let offset = walk.node(key)?.next as usize;
             Some(RepeatedKey { offset, key: walk.text(key).to_owned() })
         });
@@ -99,12 +99,12 @@ struct Walk<'a> {
     tape: &'a Tape,
     text: &'a str,
     repeated: Cell<usize>,
-    first_repeated: Cell<Option<u32>>,
+    a_repeated: Cell<Option<u32>>,
 }
 
 impl<'a> Walk<'a> {
     fn new(tape: &'a Tape, text: &'a str) -> Self {
-        Self { tape, text, repeated: Cell::default(), first_repeated: Cell::default() }
+        Self { tape, text, repeated: Cell::default(), a_repeated: Cell::default() }
     }
 
     fn node(&self, index: u32) -> Option<&Node> {
@@ -169,7 +169,7 @@ impl<'a> Walk<'a> {
             let is_repeated = self.text(*a) == self.text(*b);
             if is_repeated {
                 self.repeated.update(|count| count + 1);
-                self.first_repeated.set(self.first_repeated.get().or(Some(*b)));
+                self.a_repeated.set(self.a_repeated.get().or(Some(*b)));
             }
             is_repeated
         });

@@ -228,6 +228,12 @@ impl Types {
         self.kinds.get(at).map(|(_, _, id)| *id)
     }
 
+    /// Whether the release of this table has a kind: a field of its message.
+    pub fn has_kind(&self, api_version: &str, kind: &str) -> bool {
+        let has_fields = |id| self.slots(self.message(id)).iter().any(|slot| slot.current && slot.number > 0);
+        self.kind(api_version, kind).is_some_and(has_fields)
+    }
+
     /// All kinds: apiVersion, kind, message; sorted.
     pub fn kinds(&self) -> impl Iterator<Item = (&'static str, &'static str, MessageId)> {
         self.kinds.iter().copied()

@@ -22,6 +22,7 @@ pub struct YamlSink<'a> {
     /// A literal block ended its last line itself.
     line_ended: bool,
     refused: usize,
+    merges: usize,
 }
 
 /// Where the next value stands.
@@ -49,7 +50,7 @@ struct Block {
 impl<'a> YamlSink<'a> {
     /// Appends to `out`, which should stand at the beginning of a line.
     pub fn new(out: &'a mut Vec<u8>) -> Self {
-        Self { out, open: Vec::new(), place: Place::Root, line_ended: false, refused: 0 }
+        Self { out, open: Vec::new(), place: Place::Root, line_ended: false, refused: 0, merges: 0 }
     }
 
     /// Ends the document.
@@ -72,6 +73,12 @@ impl<'a> YamlSink<'a> {
     /// make it print other text (NEL becomes a space). They are printed escaped here.
     pub fn refused_by_kubectl(&self) -> usize {
         self.refused
+    }
+
+    /// How many keys so far are `<<`. kubectl writes it without quotes, and whoever reads that takes it for a merge: such an
+    /// object does not read back as it was.
+    pub fn keys_that_read_as_merges(&self) -> usize {
+        self.merges
     }
 
     fn end_document(&mut self) {
@@ -168,6 +175,7 @@ impl<'a> YamlSink<'a> {
     }
 
     fn simple_key(&mut self, key: &str, found: Found) {
+        self.merges += usize::from(key == "<<");
         match found.key_style(key) {
             Style::Plain => self.out.extend_from_slice(key.as_bytes()),
             style => {
@@ -197,6 +205,9 @@ impl<'a> YamlSink<'a> {
 /// How many characters stand on the last line of `out`.
 fn column(out: &[u8]) -> usize {
     let line = out.get(memchr::memrchr(b'\n', out).map_or(0, |at| at + 1)..).unwrap_or(&[]);
+    // LS and PS in a block end lines too.
+    let odd_break = line.windows(3).rposition(|bytes| matches!(bytes, [0xe2, 0x80, 0xa8 | 0xa9]));
+    let line = line.get(odd_break.map_or(0, |at| at + 3)..).unwrap_or(&[]);
     line.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 

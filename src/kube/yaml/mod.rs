@@ -4,10 +4,12 @@ mod analysis;
 mod block;
 mod build;
 mod emit;
+mod kubectl;
 mod odd_breaks;
 mod quoted;
 mod read;
 mod resolve;
 
 pub use emit::YamlSink;
+pub use kubectl::AsKubectl;
 pub use read::{Document, YamlError, YamlFault, read_manifest};

@@ -10,6 +10,9 @@ use super::{Comparison, Filter, Slice, Step};
 /// How deep an object is looked into: Kubernetes refuses deeper JSON.
 const MAX_DEPTH: usize = 128;
 
+/// How many values a path may lead to on its way: `[0,0][0,0]` doubles them with every step.
+const MAX_FOUND: usize = 100_000;
+
 type Found<'a> = Vec<Cow<'a, Value>>;
 
 /// What the steps lead to. None: a step does not fit, which makes the whole path lead nowhere.
@@ -18,6 +21,9 @@ pub(super) fn walk<'a>(mut here: Found<'a>, steps: &[Step], depth: usize) -> Opt
         return None;
     }
     for step in steps {
+        if here.len() > MAX_FOUND {
+            return None;
+        }
         here = match step {
             Step::Field(name) => fields(here, name),
             Step::Wildcard => here.into_iter().flat_map(children).collect(),
@@ -25,6 +31,9 @@ pub(super) fn walk<'a>(mut here: Found<'a>, steps: &[Step], depth: usize) -> Opt
                 let mut all = Vec::new();
                 for value in here {
                     descend(value, 0, &mut all);
+                    if all.len() > MAX_FOUND {
+                        return None;
+                    }
                 }
                 all
             }
@@ -33,6 +42,9 @@ pub(super) fn walk<'a>(mut here: Found<'a>, steps: &[Step], depth: usize) -> Opt
                 let mut all = Vec::new();
                 for part in parts {
                     all.extend(walk(here.clone(), part, depth + 1)?);
+                    if all.len() > MAX_FOUND {
+                        return None;
+                    }
                 }
                 all
             }

@@ -1,0 +1,1 @@
+//! What still says etcd in a store that goes to a single SQLite server.
