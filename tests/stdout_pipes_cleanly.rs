@@ -13,8 +13,8 @@ use std::process::{Command, Stdio};
 use command::{copy, kinescope, ran, run};
 use fixtures::unpacked;
 
-const COMMANDS: [&str; 11] =
-    ["info", "ls", "get", "grep", "log", "dump", "extract", "convert", "bootstrap", "completions", "man"];
+const COMMANDS: [&str; 12] =
+    ["info", "ls", "get", "grep", "log", "dump", "extract", "convert", "put", "bootstrap", "completions", "man"];
 
 fn snapshot() -> PathBuf {
     unpacked("etcd-3.6").join("middle.snapshot")
