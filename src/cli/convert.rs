@@ -5,13 +5,17 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::exit::{Failure, Outcome};
+use super::keys::KeyringArgs;
 use super::moment::AtArg;
 use super::progress::Progress;
+use super::release::ReleaseArg;
 use super::source::{ChoiceArgs, open_and_hash};
 use super::ui::Ui;
 use crate::etcd::EtcdVersion;
 use crate::model::History;
+use crate::ops::adapt::{self, Adapt, Found, Remedy};
 use crate::ops::convert::{self, Convert, Options, Phase, Target};
+use crate::ops::store::OpenStore;
 use crate::render;
 
 /// Convert a datastore: kine to etcd, etcd to kine, or either to itself, with history, revisions and leases
@@ -49,11 +53,24 @@ pub struct Args {
     /// The member's peer URL, for etcd-dir; may be given several times
     #[arg(long, value_name = "URL", default_value = "http://localhost:2380")]
     peer_url: Vec<String>,
+    /// With --to kine: take out what still says etcd, as new revisions; without it, it is listed
+    #[arg(long)]
+    adapt: bool,
+    /// With --adapt: this server stays, and Nodes of all other servers go; may be given several times
+    #[arg(long, value_name = "NAME", requires = "adapt")]
+    keep_node: Vec<String>,
+    /// With --adapt: the server moves to another machine, so that its node password goes
+    #[arg(long, requires = "adapt")]
+    new_host: bool,
     /// Overwrite a target that exists
     #[arg(long)]
     force: bool,
     #[command(flatten)]
+    release: ReleaseArg,
+    #[command(flatten)]
     choice: ChoiceArgs,
+    #[command(flatten)]
+    keyring: KeyringArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -120,8 +137,15 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
             "a store cannot be written to standard output, because it could not be read back; name a file".to_owned(),
         ));
     }
+    if args.adapt && args.to.target() != Target::Kine {
+        return Err(Failure::Usage("--adapt goes with --to kine: only a server on SQLite has no etcd".to_owned()));
+    }
     let source = open_and_hash(&args.source, &args.choice, ui)?;
-    let options = args.options(source.store.history(), ui)?;
+    let mut options = args.options(source.store.history(), ui)?;
+    let found = residue(args, &source, options.at, ui)?;
+    if let (true, Some(found)) = (args.adapt, &found) {
+        options.additions.clone_from(&found.changes);
+    }
     let progress = Progress::new(ui)?;
     let job =
         Convert { source: &source, target: &args.target, options: &options, check_only: args.check, force: args.force };
@@ -135,13 +159,27 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     progress.done();
     let report = report?;
     if ui.json() {
-        ui.line(render::convert_json(&report))?;
+        ui.line(render::convert_json(&report, found.as_ref()))?;
     } else {
-        for line in render::convert_text(&report, owner().as_deref()) {
+        for line in render::convert_text(&report, found.as_ref(), owner().as_deref()) {
             ui.line(line)?;
         }
     }
-    Ok(Outcome::Done)
+    let is_left = |found: Found| found.residue.iter().any(|residue| matches!(residue.remedy, Remedy::None(_)));
+    Ok(if args.adapt && found.is_some_and(is_left) { Outcome::Found } else { Outcome::Done })
+}
+
+/// What still says etcd; nothing where the target is etcd.
+fn residue(args: &Args, source: &OpenStore, at: Option<i64>, ui: &Ui) -> Result<Option<Found>, Failure> {
+    let keyring = args.keyring.keyring(source, ui)?;
+    if args.to != To::Kine {
+        return Ok(None);
+    }
+    let history = source.store.history();
+    let adapt = Adapt { keep_nodes: args.keep_node.clone(), new_host: args.new_host };
+    let revision = at.unwrap_or(history.current_revision());
+    let found = adapt::find(history, &keyring, &adapt, args.release.kubernetes_version, revision);
+    found.map(Some).map_err(|error| Failure::Usage(error.to_string()))
 }
 
 /// Who owns what root writes is worth saying: k3s runs as root, and a file of another owner stops it.

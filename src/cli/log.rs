@@ -7,7 +7,7 @@ use super::ui::Ui;
 use crate::model::Change;
 use crate::render;
 
-/// Show every change of one key that the store still knows
+/// Show every change of one object or key that the store still knows
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -21,8 +21,7 @@ pub struct Args {
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     let source = args.source.open_and_hash(ui)?;
     let history = source.store.history();
-    let name = args.key.name()?;
-    let key = history.keys().find(name.as_bytes());
+    let (name, key) = args.key.find(history)?;
     let changes: Vec<&Change> = key.into_iter().flat_map(|key| history.changes_of(key)).collect();
     if changes.is_empty() {
         ui.note(format!("{name}: no change of this key survives; `kinescope ls --all` lists what there is"));

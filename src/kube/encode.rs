@@ -37,7 +37,7 @@ pub enum EncodeError {
     #[error("this is no Kubernetes object: it has no {0}")]
     NoObject(&'static str),
     /// The table has no such kind: a custom resource, or a kind that is stored as JSON.
-    #[error("{kind} of {api_version} is not stored in protobuf")]
+    #[error("{} of {} is not stored in protobuf", .kind.escape_debug(), .api_version.escape_debug())]
     UnknownKind {
         /// As the object has it.
         api_version: String,

@@ -35,10 +35,10 @@ pub struct Unknown<'a> {
     pub kind: &'a str,
     /// The message.
     pub raw: &'a [u8],
-    /// Empty in everything a server stores; else how `raw` is encoded, such as gzip.
-    pub content_encoding: &'a str,
-    /// Empty in everything a server stores.
-    pub content_type: &'a str,
+    /// Empty in everything a server stores; its reader takes no notice of it.
+    pub content_encoding: &'a [u8],
+    /// Empty in everything a server stores; its reader takes no notice of it.
+    pub content_type: &'a [u8],
 }
 
 /// An envelope that cannot be opened: which part, and the byte of the value at which it begins.
@@ -101,14 +101,14 @@ impl<'a> Unknown<'a> {
     /// {1 typeMeta {1 apiVersion, 2 kind}, 2 raw, 3 contentEncoding, 4 contentType}, in any order, each at will.
     fn parse(body: &'a [u8]) -> Result<Self, EnvelopeError> {
         let mut found = Self::default();
-        let mut fields = Fields { data: body, at: 0 };
+        let mut fields = Fields { data: body, at: 0, known: 4 };
         while let Some((number, range)) = fields.next()? {
             let payload = body.get(range.clone()).unwrap_or_default();
             match number {
                 1 => found.type_meta(payload).map_err(|error| error.moved(range.start))?,
                 2 => found.raw = payload,
-                3 => found.content_encoding = plain(payload, range.start)?,
-                4 => found.content_type = plain(payload, range.start)?,
+                3 => found.content_encoding = payload,
+                4 => found.content_type = payload,
                 _ => {}
             }
         }
@@ -116,7 +116,7 @@ impl<'a> Unknown<'a> {
     }
 
     fn type_meta(&mut self, data: &'a [u8]) -> Result<(), EnvelopeError> {
-        let mut fields = Fields { data, at: 0 };
+        let mut fields = Fields { data, at: 0, known: 2 };
         while let Some((number, range)) = fields.next()? {
             let payload = data.get(range.clone()).unwrap_or_default();
             match number {
@@ -137,8 +137,8 @@ impl<'a> Unknown<'a> {
         out.extend_from_slice(PROTOBUF);
         push_field(&mut out, 1, &type_meta);
         push_field(&mut out, 2, self.raw);
-        push_field(&mut out, 3, self.content_encoding.as_bytes());
-        push_field(&mut out, 4, self.content_type.as_bytes());
+        push_field(&mut out, 3, self.content_encoding);
+        push_field(&mut out, 4, self.content_type);
         out
     }
 }
@@ -157,6 +157,8 @@ fn plain(payload: &[u8], at: usize) -> Result<&str, EnvelopeError> {
 struct Fields<'a> {
     data: &'a [u8],
     at: usize,
+    /// Up to this number fields are known, and none of them is a number.
+    known: u32,
 }
 
 impl Fields<'_> {
@@ -174,6 +176,9 @@ impl Fields<'_> {
             if tag.wire == WireType::Bytes {
                 let (start, end) = wire::payload(self.data, &mut self.at)?;
                 return Ok(Some((tag.number, start..end)));
+            }
+            if tag.number <= self.known {
+                return Err(WireFault::WrongWireType);
             }
             wire::skip(self.data, &mut self.at, tag.wire)?;
         }

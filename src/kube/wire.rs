@@ -17,6 +17,9 @@ pub enum WireFault {
     /// Wire types 6 and 7.
     #[error("a field has a wire type that does not exist")]
     IllegalWireType,
+    /// A string where a number belongs, or the other way.
+    #[error("its wire type is not that of its type")]
+    WrongWireType,
     /// A group ends that never began.
     #[error("a group ends that never began")]
     EndOfNoGroup,

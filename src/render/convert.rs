@@ -6,10 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::keys::put_key;
 use super::{JSON_VERSION, text};
+use crate::ops::adapt::{Found, Remedy};
 use crate::ops::convert::{Added, Report, Target};
 
-/// `convert --json`.
-pub fn convert_json(report: &Report) -> Value {
+/// `convert --json`. `found` is what still says etcd, where that was looked for.
+pub fn convert_json(report: &Report, found: Option<&Found>) -> Value {
     let prefixes = report
         .prefixes
         .iter()
@@ -30,8 +31,30 @@ pub fn convert_json(report: &Report) -> Value {
         "translated": translated_json(report),
         "added": added_json(&report.added),
         "prefixes": prefixes.collect::<Vec<_>>(),
-        "notes": report.notes,
+        "residue": found.map(|found| residue_json(report, found)),
+        "notes": notes(report, found),
     })
+}
+
+/// What still says etcd, and the revision at which that ends.
+fn residue_json(report: &Report, found: &Found) -> Value {
+    let residue = found.residue.iter().map(|residue| {
+        let mut object = Map::new();
+        put_key(&mut object, &residue.key);
+        object.insert("revision".to_owned(), json!(residue.revision));
+        object.insert("what".to_owned(), json!(residue.what));
+        object.insert("remedy".to_owned(), json!(residue.remedy.name()));
+        let why = if let Remedy::None(why) = &residue.remedy { Some(why) } else { None };
+        object.insert("why".to_owned(), json!(why));
+        let added = report.added.iter().find(|added| added.key == residue.key);
+        object.insert("adapted_at".to_owned(), json!(added.map(|added| added.revision)));
+        Value::Object(object)
+    });
+    residue.collect()
+}
+
+fn notes(report: &Report, found: Option<&Found>) -> Vec<String> {
+    report.notes.iter().chain(found.iter().flat_map(|found| &found.notes)).cloned().collect()
 }
 
 /// What is not in the target.
@@ -71,8 +94,9 @@ pub(super) fn added_json(added: &[Added]) -> Value {
     added.collect()
 }
 
-/// The report for people, as lines. `owner` names who will own the file, where that is worth saying.
-pub fn convert_text(report: &Report, owner: Option<&str>) -> Vec<String> {
+/// The report for people, as lines. `found` is what still says etcd, where that was looked for; `owner` names who will own
+/// the file, where that is worth saying.
+pub fn convert_text(report: &Report, found: Option<&Found>, owner: Option<&str>) -> Vec<String> {
     let mut lines = Vec::new();
     let mut add = |name: &str, value: String| lines.push(format!("  {name:<18}{value}"));
     add("live keys", text::count(report.live_keys));
@@ -91,9 +115,10 @@ pub fn convert_text(report: &Report, owner: Option<&str>) -> Vec<String> {
     };
     lines.insert(0, head);
     differences_text(report, &mut lines);
-    for note in &report.notes {
-        lines.push(format!("note: {note}"));
+    if let Some(found) = found {
+        residue_text(report, found, &mut lines);
     }
+    lines.extend(notes(report, found).iter().map(|note| format!("note: {note}")));
     if let Some(target) = &report.target {
         lines.push(String::new());
         lines.extend(steps(report.to, target));
@@ -134,6 +159,39 @@ fn translated_text(report: &Report, lines: &mut Vec<String>) {
         lines.push(format!("{}: {what}:", text::count_of(changes.len(), "change")));
         some_of(&changes, lines);
     }
+}
+
+fn residue_text(report: &Report, found: &Found, lines: &mut Vec<String>) {
+    let mut groups: BTreeMap<(String, &str, String), Vec<String>> = BTreeMap::new();
+    for residue in &found.residue {
+        let added = report.added.iter().find(|added| added.key == residue.key);
+        let (tense, remedy) = match (&residue.remedy, added) {
+            (Remedy::Change, Some(_)) => ("was", "taken out".to_owned()),
+            (Remedy::Delete, Some(_)) => ("was", "deleted".to_owned()),
+            (Remedy::Change, None) => ("is", "--adapt takes that out".to_owned()),
+            (Remedy::Delete, None) => ("is", "--adapt deletes this".to_owned()),
+            (Remedy::None(why), _) => ("is", format!("left as it is: {why}")),
+        };
+        let at = added.map_or(residue.revision, |added| added.revision);
+        let key = format!("{} at {at}", text::key(&residue.key));
+        groups.entry((residue_what(&residue.what), tense, remedy)).or_default().push(key);
+    }
+    for ((what, tense, remedy), keys) in groups {
+        let count = text::count_of(keys.len(), "object");
+        lines.push(format!("{count}: what {tense} left of etcd: {what}; {remedy}:"));
+        some_of(&keys, lines);
+    }
+}
+
+/// A Node has several annotations of embedded etcd, which differ in their ends only.
+fn residue_what(what: &[String]) -> String {
+    let is_annotation = |one: &&String| one.starts_with("annotation ");
+    let annotations = what.iter().filter(is_annotation).count();
+    let mut parts: Vec<String> = what.iter().filter(|one| !is_annotation(one)).cloned().collect();
+    if annotations > 0 {
+        parts.push(format!("{} etcd.k3s.cattle.io/*", text::count_of(annotations, "annotation")));
+    }
+    parts.join(", ")
 }
 
 /// Lines beyond which the rest is only counted.

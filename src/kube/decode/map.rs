@@ -6,7 +6,7 @@ use super::walk::{Role, Step, Walker, damaged, lossy};
 use crate::kube::natural;
 use crate::kube::sink::{KeyOrder, Sink};
 use crate::kube::table::{Kind, Slot};
-use crate::kube::wire::{self, WireType};
+use crate::kube::wire::{self, WireFault, WireType};
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -120,7 +120,7 @@ fn entry(data: &[u8], range: Range<usize>) -> Result<Entry, Damage> {
     while at < data.len() {
         let tag = wire::tag(data, &mut at)?;
         match tag.number {
-            1 | 2 if tag.wire != WireType::Bytes => return Err(Damage::WrongWireType),
+            1 | 2 if tag.wire != WireType::Bytes => return Err(Damage::Wire(WireFault::WrongWireType)),
             1 | 2 => {
                 let (start, end) = wire::payload(data, &mut at)?;
                 let place = (start as u32, end as u32);

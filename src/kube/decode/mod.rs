@@ -49,17 +49,14 @@ impl Options {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum DecodeError {
     /// The table has no such kind.
-    #[error("{kind} of {api_version} is no kind that Kubernetes {oldest} to {newest} stores in protobuf; its bytes can still be had",
-        oldest = Minor::OLDEST, newest = Minor::NEWEST)]
+    #[error("{} of {} is no kind that Kubernetes {} to {} stores in protobuf; its bytes can still be had",
+        .kind.escape_debug(), .api_version.escape_debug(), Minor::OLDEST, Minor::NEWEST)]
     UnknownKind {
         /// As the envelope has it.
         api_version: String,
         /// As the envelope has it.
         kind: String,
     },
-    /// The message is packed in a way that no server writes.
-    #[error("the object is packed as {0:?}, which no Kubernetes server stores")]
-    Packed(String),
     /// Bytes that cannot be this message.
     #[error("the bytes of {message} are damaged at field {number}: {what}")]
     Damaged {
@@ -78,9 +75,6 @@ pub enum Damage {
     /// Not protobuf.
     #[error("{0}")]
     Wire(#[from] WireFault),
-    /// A string where a number belongs, or the other way.
-    #[error("its wire type is not that of its type")]
-    WrongWireType,
     /// A message whose fields stand in its parent is there twice.
     #[error("a part that can only be there once is there twice")]
     InlineTwice,
@@ -129,9 +123,6 @@ impl Decoder {
         options: &Options,
         sink: &mut S,
     ) -> Result<Notes, DecodeError> {
-        if !object.content_encoding.is_empty() {
-            return Err(DecodeError::Packed(object.content_encoding.to_owned()));
-        }
         let types = Types::of(options.minor, S::ORDER);
         let Some(id) = types.kind(object.api_version, object.kind) else {
             let (api_version, kind) = (object.api_version.to_owned(), object.kind.to_owned());

@@ -5,7 +5,7 @@ use super::walk::{Step, Walker, damaged};
 use super::{Damage, Notes};
 use crate::kube::sink::Sink;
 use crate::kube::table::{Count, Kind, ScopeId, Slot, SlotSet, Target};
-use crate::kube::wire::{self, Tag, WireType};
+use crate::kube::wire::{self, Tag, WireFault, WireType};
 use std::ops::Range;
 
 /// What the first pass found of a field.
@@ -88,7 +88,7 @@ impl<S: Sink> Walker<'_, S> {
                 }
                 Target::Inline(inner) => {
                     if tag.wire != WireType::Bytes {
-                        return Err(fault(tag.number, Damage::WrongWireType));
+                        return Err(fault(tag.number, Damage::Wire(WireFault::WrongWireType)));
                     }
                     if inline_seen.insert(tag.number as usize) {
                         return Err(fault(tag.number, Damage::InlineTwice));
@@ -138,7 +138,7 @@ fn read(wanted: WireType, count: Count, tag: Tag, data: &[u8], at: &mut usize) -
     Ok(if tag.wire == WireType::Bytes && (wanted == WireType::Bytes || count == Count::Many) {
         wire::payload(data, at)?.0 as u64
     } else if tag.wire != wanted {
-        return Err(Damage::WrongWireType);
+        return Err(Damage::Wire(WireFault::WrongWireType));
     } else if tag.wire == WireType::Varint {
         wire::varint(data, at)?
     } else {

@@ -25,7 +25,7 @@ impl<'a> Fields<'a> {
             let place = (tag.number - 1) as usize;
             match wires.get(place) {
                 None => wire::skip(data, &mut at, tag.wire)?,
-                Some(wanted) if *wanted != tag.wire => return Err(Damage::WrongWireType),
+                Some(wanted) if *wanted != tag.wire => return Err(Damage::Wire(WireFault::WrongWireType)),
                 Some(WireType::Varint) => {
                     let number = wire::varint(data, &mut at)?;
                     found.numbers.get_mut(place).into_iter().for_each(|found| *found = number);
@@ -117,7 +117,9 @@ impl<S: Sink> Walker<'_, S> {
             Kind::OrArray(id) => self.schema_or_list(id, bytes, false, message, number)?,
             Kind::OrStringArray(id) => self.schema_or_list(id, bytes, true, message, number)?,
             Kind::Message(id) => self.message(id, bytes, Role::Part)?,
-            Kind::Bool | Kind::Int32 | Kind::Int64 | Kind::Double => return Err(fault(Damage::WrongWireType)),
+            Kind::Bool | Kind::Int32 | Kind::Int64 | Kind::Double => {
+                return Err(fault(Damage::Wire(WireFault::WrongWireType)));
+            }
         }
         Ok(())
     }
