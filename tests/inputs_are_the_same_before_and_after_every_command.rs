@@ -44,6 +44,7 @@ fn commands(out: &Path) -> Vec<(Vec<String>, i32)> {
         ("get\nPATH\n/registry/namespaces/default", 0),
         ("get\nPATH\n/registry/none", 1),
         ("log\nPATH\n/registry/namespaces/default", 0),
+        ("grep\nPATH\ndefault\n--history", 0),
         ("bootstrap\nPATH", 0),
         ("bootstrap\nPATH\n--token\nno-such", 1),
         ("dump\nPATH", 0),

@@ -394,6 +394,52 @@ fn deleted_keys_are_marked_where_they_are_asked_for() {
 }
 
 #[test]
+fn grep_says_where_a_line_stands() {
+    let path = unpacked("etcd-3.6").join("middle.snapshot");
+    let name = [
+        ("key", Is::Text),
+        ("kind", Is::TextOrNull),
+        ("group", Is::TextOrNull),
+        ("namespace", Is::TextOrNull),
+        ("name", Is::TextOrNull),
+    ];
+    let with = |more: &[(&'static str, Is)]| [&name[..], more].concat();
+    let line = with(&[
+        ("revision", Is::Int),
+        ("op", Is::Text),
+        ("in", Is::Text),
+        ("line", Is::IntOrNull),
+        ("path", Is::TextOrNull),
+        ("text", Is::Text),
+    ]);
+    let lines =
+        kinescope("grep", &path, &["correct horse|/registry/secrets/shop/|health", "--reveal"]).exits(0).lines();
+    lines.iter().for_each(|found| shape(found, &line));
+    let places: BTreeSet<&str> = lines.iter().map(|line| line["in"].as_str().unwrap()).collect();
+    assert_eq!(places, BTreeSet::from(["decoded", "key", "value"]));
+    let image = kinescope("grep", &path, &["nginx:1.27", "--kind", "deploy", "-n", "blog"]).exits(0).lines();
+    let expected = json!({
+        "key": "/registry/deployments/blog/wp", "kind": "Deployment", "group": "apps", "namespace": "blog", "name": "wp",
+        "revision": 1023, "op": "put", "in": "value", "line": 30, "path": ".spec.template.spec.containers[0].image",
+        "text": "        image: nginx:1.27",
+    });
+    assert!(image.iter().any(|line| same_but_for_the_line(line, &expected)), "{image:?}");
+    for counted in kinescope("grep", &path, &["-c", "nginx"]).exits(0).lines() {
+        shape(&counted, &with(&[("count", Is::Int)]));
+    }
+    for named in kinescope("grep", &path, &["-l", "."]).exits(0).lines() {
+        shape(&named, &name);
+    }
+}
+
+/// Kubectl may print more fields above a line than a listing tells.
+fn same_but_for_the_line(one: &Value, other: &Value) -> bool {
+    let mut one = one.clone();
+    one["line"] = other["line"].clone();
+    one == *other
+}
+
+#[test]
 fn bootstrap_says_what_fits_and_what_is_inside() {
     let source = unpacked("kine-0.16").join("final");
     let new = tempfile::tempdir().unwrap();

@@ -50,6 +50,8 @@ fn a_reader_that_has_read_enough_is_no_failure() {
     one_line_of(&["convert", "--help"]);
     one_line_of(&["get", path, "/registry/namespaces/default", "--json"]);
     one_line_of(&["log", path, "/registry/namespaces/default"]);
+    one_line_of(&["grep", "-q", path, ".", "--history"]);
+    one_line_of(&["grep", "-q", path, ".", "--history", "--json"]);
 }
 
 /// As a shell does it, with a pipe that nobody ever reads from.
@@ -194,6 +196,9 @@ fn nothing_in_a_file_can_send_control_codes_to_a_terminal() {
             vec!["dump", "--json", path],
             vec!["get", path, evil],
             vec!["log", path, evil],
+            vec!["grep", path, "pwned"],
+            vec!["grep", "--json", path, "pwned"],
+            vec!["grep", "-c", path, "pwned"],
             vec!["get", path, "/none/\x1b[2J"],
             vec!["info", path, "--member", "none"],
             vec!["convert", path, target, "--to", "etcd-snapshot", "--force"],

@@ -210,7 +210,10 @@ impl Tally {
             ui.note(format!("and {} more values that cannot be read", self.unread - MOST_NAMED));
         }
         if self.masked > 0 {
-            ui.note(format!("{} Secrets are masked: their values were not searched; --reveal does", self.masked));
+            ui.note(format!(
+                "{} Secrets or bootstrap values are masked and were not searched; --reveal does",
+                self.masked
+            ));
         }
         if let Some(first) = self.first_locked {
             ui.note(format!("{} encrypted values were not searched: {first}", self.locked));

@@ -14,9 +14,22 @@ pub struct Syntax {
 }
 
 /// A text that is no regular expression.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}\n-F takes the pattern as plain text")]
-pub struct PatternError(Box<regex::Error>);
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{pattern:?} is no regular expression: {why}; -F takes it as plain text")]
+pub struct PatternError {
+    pattern: String,
+    why: String,
+}
+
+impl PatternError {
+    fn new(pattern: &str, error: &regex::Error) -> Self {
+        // The crate draws the place over several lines, and says what is wrong in the last one.
+        let shown = error.to_string();
+        let last = shown.lines().last().unwrap_or_default();
+        let why = last.strip_prefix("error: ").unwrap_or(last).to_owned();
+        Self { pattern: pattern.to_owned(), why }
+    }
+}
 
 /// What a line must hold.
 #[derive(Clone, Debug)]
@@ -36,7 +49,7 @@ impl Pattern {
     pub fn new(pattern: &str, syntax: Syntax) -> Result<Self, PatternError> {
         let pattern = if syntax.fixed { regex::escape(pattern) } else { pattern.to_owned() };
         let built = RegexBuilder::new(&pattern).multi_line(true).case_insensitive(syntax.ignore_case).build();
-        let regex = built.map_err(|error| PatternError(Box::new(error)))?;
+        let regex = built.map_err(|error| PatternError::new(&pattern, &error))?;
         let mut parser = ParserBuilder::new();
         let parser = parser.utf8(false).multi_line(true).case_insensitive(syntax.ignore_case);
         let parsed = parser.build().parse(&pattern).ok();
