@@ -140,6 +140,6 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
 }
 
 /// Who owns what root writes is worth saying: k3s runs as root, and a file of another owner stops it.
-fn owner() -> Option<String> {
+pub(super) fn owner() -> Option<String> {
     rustix::process::geteuid().is_root().then(|| "root".to_owned())
 }

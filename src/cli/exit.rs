@@ -4,6 +4,7 @@ use crate::ops::bootstrap::BootstrapError;
 use crate::ops::convert::ConvertError;
 use crate::ops::keyring::KeyringError;
 use crate::ops::output::OutputError;
+use crate::ops::recover::RecoverError;
 use crate::ops::store::OpenError;
 use crate::source::{Damage, SourceError};
 
@@ -50,6 +51,9 @@ pub enum Failure {
     /// Bootstrap data could not be put under another token.
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
+    /// A recovery could not be written.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
     /// Files could not be written.
     #[error(transparent)]
     Output(#[from] OutputError),

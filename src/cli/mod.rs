@@ -18,6 +18,7 @@ mod ls;
 mod man;
 mod moment;
 mod progress;
+mod recover;
 mod release;
 mod source;
 mod ui;
@@ -74,6 +75,7 @@ enum Command {
     Dump(dump::Args),
     Extract(extract::Args),
     Convert(convert::Args),
+    Recover(recover::Args),
     Bootstrap(bootstrap::Args),
     Verify(verify::Args),
     Completions(completions::Args),
@@ -96,6 +98,7 @@ pub fn main() -> u8 {
         Command::Dump(args) => dump::run(&args, &mut ui),
         Command::Extract(args) => extract::run(&args, &mut ui),
         Command::Convert(args) => convert::run(&args, &mut ui),
+        Command::Recover(args) => recover::run(&args, &mut ui),
         Command::Bootstrap(args) => bootstrap::run(&args, &mut ui),
         Command::Verify(args) => verify::run(&args, &mut ui),
         Command::Completions(args) => completions::run(&args, &mut ui),

@@ -20,25 +20,29 @@ const TOLD_PER_INDEX: usize = 8;
 
 /// Rows that no kine writes, or that cannot follow each other (kine pkg/logstructured/sqllog/sql.go, Append).
 pub(super) fn rows(file: &FileName, keys: &Keys, rows: &[Row]) -> Vec<Damage> {
+    let damage = |(row, id, what): Fault<'_>| {
+        let place = Place::Key(String::from_utf8_lossy(keys.get(row.key)).into_owned());
+        Damage { file: file.clone(), place, id, what }
+    };
+    faults(keys, rows).into_iter().map(damage).collect()
+}
+
+/// A row that contradicts itself or another one: which, what kind of fault, and what is wrong.
+pub(super) type Fault<'r> = (&'r Row, &'static str, String);
+
+/// The faults of [`rows`], with the rows they were seen at. `rows` ascend by id.
+pub(super) fn faults<'r>(keys: &Keys, rows: &'r [Row]) -> Vec<Fault<'r>> {
     let compact = keys.find(COMPACT_KEY);
     let mut newest: Vec<Option<&Row>> = vec![None; keys.len()];
     let mut found = Vec::new();
-    let mut tell = |row: &Row, id, what| {
-        let place = Place::Key(String::from_utf8_lossy(keys.get(row.key)).into_owned());
-        found.push(Damage { file: file.clone(), place, id, what });
-    };
     for row in rows.iter().filter(|row| Some(row.key) != compact) {
-        if let Some(what) = impossible(row) {
-            tell(row, "row-numbers", what);
-        }
+        found.extend(impossible(row).map(|what| (row, "row-numbers", what)));
         let before = newest.get_mut(row.key.index()).and_then(|slot| slot.replace(row));
-        if let Some(what) = broken_chain(rows, before, row) {
-            tell(row, "row-chain", what);
-        }
+        found.extend(broken_chain(rows, before, row).map(|what| (row, "row-chain", what)));
     }
     for (first, second, prev) in superseded_twice(rows, compact) {
         let what = format!("rows {} and {} both say that they supersede row {prev}", first.id, second.id);
-        tell(first, "row-twice", what);
+        found.push((first, "row-twice", what));
     }
     found
 }
@@ -214,8 +218,8 @@ impl Index<'_> {
         for cell in self.database.index_cells(page, &mut found) {
             match self.entry(&cell, seen) {
                 Ok(()) => {}
-                Err(Fault::Unreadable(damage)) => found.push(damage),
-                Err(Fault::Differs(what)) => {
+                Err(EntryFault::Unreadable(damage)) => found.push(damage),
+                Err(EntryFault::Differs(what)) => {
                     let what = format!("index {}: {what}", self.entry.name);
                     found.push(self.database.damage_in(page, cell.position, "index-row", what));
                 }
@@ -225,25 +229,25 @@ impl Index<'_> {
     }
 
     /// An entry's columns are the row's, and its last one is the row's id.
-    fn entry(&self, cell: &IndexCell<'_>, seen: &[AtomicBool]) -> Result<(), Fault> {
-        let record = self.database.record(&cell.payload).map_err(Fault::Unreadable)?;
+    fn entry(&self, cell: &IndexCell<'_>, seen: &[AtomicBool]) -> Result<(), EntryFault> {
+        let record = self.database.record(&cell.payload).map_err(EntryFault::Unreadable)?;
         let value = |column: usize| {
             let field =
-                record.field(column).ok_or_else(|| Fault::Differs("an entry has too few columns".to_owned()))?;
-            self.database.value(&cell.payload, field).map_err(Fault::Unreadable)
+                record.field(column).ok_or_else(|| EntryFault::Differs("an entry has too few columns".to_owned()))?;
+            self.database.value(&cell.payload, field).map_err(EntryFault::Unreadable)
         };
         let id = value(self.columns.places.len())?.as_int();
         let position = id.and_then(|id| position_of(self.ids, id));
         let Some((row, seen)) = position.and_then(|at| Some((self.rows.get(at)?, seen.get(at)?))) else {
-            return Err(Fault::Differs(format!("an entry names row {}, which is not there", id.unwrap_or(0))));
+            return Err(EntryFault::Differs(format!("an entry names row {}, which is not there", id.unwrap_or(0))));
         };
         if seen.swap(true, Ordering::Relaxed) {
-            return Err(Fault::Differs(format!("row {} is in it twice", row.id)));
+            return Err(EntryFault::Differs(format!("row {} is in it twice", row.id)));
         }
         for (column, &place) in self.columns.places.iter().enumerate() {
             if !self.says(&value(column)?, row, place) {
                 let name = COLUMNS.get(place).copied().unwrap_or_default();
-                return Err(Fault::Differs(format!("it and the table differ in {name} of row {}", row.id)));
+                return Err(EntryFault::Differs(format!("it and the table differ in {name} of row {}", row.id)));
             }
         }
         Ok(())
@@ -279,7 +283,7 @@ impl Index<'_> {
     }
 }
 
-enum Fault {
+enum EntryFault {
     /// The entry cannot be read.
     Unreadable(Damage),
     /// It says something else than the table.

@@ -10,5 +10,6 @@ pub mod keyring;
 pub mod moments;
 pub mod objects;
 pub mod output;
+pub mod recover;
 pub mod store;
 pub mod verify;

@@ -133,7 +133,7 @@ fn some_of(all: &[String], lines: &mut Vec<String>) {
 
 /// How to put the result in place, and how to go back. Which store k3s starts on is decided by `db/etcd/member/wal`
 /// alone, unless flags name another (k3s pkg/cluster/managed.go, assignManagedDriver).
-fn steps(to: Target, target: &str) -> Vec<String> {
+pub(super) fn steps(to: Target, target: &str) -> Vec<String> {
     // The steps are for another directory than this one.
     let target = std::path::absolute(target).map_or_else(|_| target.to_owned(), |path| path.display().to_string());
     let cd = "  cd /var/lib/rancher/k3s/server/db";

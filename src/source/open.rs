@@ -99,6 +99,43 @@ pub fn open(path: &Path, choice: &Choice) -> Result<Opened, SourceError> {
     }
 }
 
+/// Opens one file as it is, whatever its first bytes say, with the WAL beside it: for a search through damaged files. A
+/// directory stands for the database in it that has its usual name.
+///
+/// # Errors
+/// What the operating system says, and [`SourceError::NoStore`] for a directory without such a file.
+pub fn open_raw(path: &Path) -> Result<(String, File, Option<File>, Watch), SourceError> {
+    let metadata = std::fs::metadata(path).map_err(|error| SourceError::io(path, error))?;
+    if metadata.is_dir() {
+        const USUAL: [&str; 6] = [
+            "state.db",
+            "db/state.db",
+            "server/db/state.db",
+            "member/snap/db",
+            "etcd/member/snap/db",
+            "db/etcd/member/snap/db",
+        ];
+        let inside = USUAL.iter().map(|name| path.join(name)).find(|path| path.is_file());
+        let inside = inside.ok_or_else(|| SourceError::NoStore(path.display().to_string()))?;
+        let (name, db, wal, mut watch) = open_raw(&inside)?;
+        watch.add_root(path);
+        return Ok((name, db, wal, watch));
+    }
+    let (parent, file) = split(path)?;
+    let tree = Tree::Disk(parent);
+    let mut watch = Watch::default();
+    watch.add(path);
+    let name = path.display().to_string();
+    if sniff(&read_head(path).map_err(|error| SourceError::io(path, error))?) == Format::SqliteWal {
+        let db = File { name: FileName::new(name.as_str()), bytes: Bytes::from(Vec::new()) };
+        return Ok((name, db, Some(read(&tree, &file)?), watch));
+    }
+    let wal = format!("{file}-wal");
+    note_disk(&tree, &wal, &mut watch);
+    let wal = if tree.is_file(&wal) { Some(read(&tree, &wal)?) } else { None };
+    Ok((name, map(&tree, &file)?, wal, watch))
+}
+
 /// Opens a store that was named itself. What the user said about it must be true of it all the same.
 fn open_single(
     tree: &Tree,

@@ -19,7 +19,7 @@ pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 
 /// The varint at the start of `bytes` and its length in bytes: seven bits a byte, high bit first, the ninth byte whole.
 #[inline]
-pub(super) fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
+pub fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
     let first = *bytes.first()?;
     if first < 0x80 {
         return Some((u64::from(first), 1));

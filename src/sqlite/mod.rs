@@ -13,16 +13,19 @@ mod header;
 mod page;
 mod payload;
 mod record;
+mod scan;
 mod tree;
 mod wal;
 
 pub use build::{BuildError, Builder, Column, IndexWriter, MAX_RECORD, Options, SchemaRow, TableWriter};
 pub use census::{Census, ChainCheck, PageUse, TreeUse};
 pub use database::{Database, OpenError, Origin, WalState};
+pub use field::varint;
 pub use header::{Geometry, HEADER_LEN, Header, HeaderError, MAGIC, PageNo, PageSize, TreeKind};
 pub use page::{BtreePage, CellError, IndexCell, PageError, PageKind, PayloadRef, TableCell, TableInteriorCell};
 pub use payload::Chain;
 pub use record::{Field, MAX_COLUMNS, RecordError, RecordHeader, SerialType, Value};
+pub use scan::{Freelist, Images, Looked, Reading, Stand, WalFit, World};
 pub use tree::{Leaf, SchemaEntry, SchemaKind, TreePages};
 pub use wal::{
     Checksum, ChecksumOrder, FRAME_HEADER_LEN, Frame, FrameState, IgnoredFrames, WAL_HEADER_LEN, Wal, WalError,

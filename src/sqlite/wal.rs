@@ -41,6 +41,55 @@ impl ChecksumOrder {
     }
 }
 
+/// How many checkpoints a WAL's lost header is tried for.
+const MOST_CHECKPOINTS: u32 = 1 << 20;
+
+impl ChecksumOrder {
+    /// The checksum with which a frame must have begun to end in `end`: the sum run backwards.
+    fn seed(self, end: Checksum, frame: &[u8]) -> Checksum {
+        let content = frame.get(FRAME_HEADER_LEN..).unwrap_or_default();
+        let seed = self.run_backwards(end, content);
+        self.run_backwards(seed, frame.get(..8).unwrap_or_default())
+    }
+
+    fn run_backwards(self, [mut s0, mut s1]: Checksum, bytes: &[u8]) -> Checksum {
+        let word = |bytes: [u8; 4]| match self {
+            Self::Little => u32::from_le_bytes(bytes),
+            Self::Big => u32::from_be_bytes(bytes),
+        };
+        let (pairs, _) = bytes.as_chunks::<8>();
+        for &[a, b, c, d, e, f, g, h] in pairs.iter().rev() {
+            s1 = s1.wrapping_sub(word([e, f, g, h])).wrapping_sub(s0);
+            s0 = s0.wrapping_sub(word([a, b, c, d])).wrapping_sub(s1);
+        }
+        [s0, s1]
+    }
+}
+
+/// The page size and byte order at which frames prove each other.
+fn pitch(bytes: &[u8]) -> Option<(PageSize, ChecksumOrder)> {
+    const TRIED: usize = 64;
+    let body = bytes.get(WAL_HEADER_LEN..)?;
+    let sizes = (9..=16).filter_map(|shift| PageSize::new(1 << shift));
+    let ways = sizes.flat_map(|size| [ChecksumOrder::Little, ChecksumOrder::Big].map(|order| (size, order)));
+    let proofs = |(size, order): (PageSize, ChecksumOrder)| {
+        let frames: Vec<&[u8]> = body.chunks_exact(FRAME_HEADER_LEN + size.bytes()).take(TRIED).collect();
+        let pairs = frames.windows(2).filter(|pair| match pair {
+            [before, frame] => {
+                stored(before, 8) == stored(frame, 8)
+                    && checksum(order, stored(before, 16), frame) == stored(frame, 16)
+                    && u32_at(frame, 0) != Some(0)
+            }
+            _ => false,
+        });
+        pairs.count()
+    };
+    ways.map(|way| (proofs(way), way))
+        .filter(|(proofs, _)| *proofs > 0)
+        .max_by_key(|(proofs, _)| *proofs)
+        .map(|(_, way)| way)
+}
+
 #[inline(always)]
 fn sum([mut s0, mut s1]: Checksum, bytes: &[u8], word: impl Fn([u8; 4]) -> u32) -> Checksum {
     let (pairs, _) = bytes.as_chunks::<8>();
@@ -108,6 +157,21 @@ impl WalHeader {
             return Err(WalError::Version(word(4)));
         }
         Ok(Self { order, page_size, sequence: word(12), salts: [word(16), word(20)], checksum })
+    }
+
+    /// The checksum over the header's other fields.
+    fn computed_checksum(&self) -> Checksum {
+        let magic = match self.order {
+            ChecksumOrder::Little => 0x377f_0682,
+            ChecksumOrder::Big => 0x377f_0683,
+        };
+        let [first, second] = self.salts;
+        let words: [u32; 6] = [magic, VERSION, self.page_size.get(), self.sequence, first, second];
+        let mut bytes = [0; 24];
+        for (slot, word) in bytes.chunks_exact_mut(4).zip(words) {
+            slot.copy_from_slice(&word.to_be_bytes());
+        }
+        self.order.checksum([0, 0], &bytes)
     }
 }
 
@@ -184,6 +248,10 @@ impl Wal {
     /// A [`WalError`] when its header does not hold, so that SQLite would take it for empty.
     pub fn parse(bytes: Bytes) -> Result<Self, WalError> {
         let header = WalHeader::parse(&bytes)?;
+        Ok(Self::with_header(bytes, header))
+    }
+
+    fn with_header(bytes: Bytes, header: WalHeader) -> Self {
         let frame_len = FRAME_HEADER_LEN + header.page_size.bytes();
         let body = bytes.get(WAL_HEADER_LEN..).unwrap_or_default();
         let mut frames: Vec<Frame> = body
@@ -224,7 +292,63 @@ impl Wal {
         }
         let lost_commit = |frame: &Frame| frame.salts == header.salts && frame.commit.is_some();
         let break_at = frames.iter().skip(valid + 1).any(lost_commit).then_some(valid);
-        Ok(Self { bytes, header, frames, committed, committed_pages, break_at })
+        Self { bytes, header, frames, committed, committed_pages, break_at }
+    }
+
+    /// Reads a WAL whose header is lost. Frames tell it all: their size is the one at which each stored checksum follows
+    /// from the one before, and the first of them carries the salts of the newest generation, because writing starts over
+    /// at the first frame. The header's own checksum, and with it the first frame, is proven by trying the one field that
+    /// nothing else tells, the checkpoint's number.
+    ///
+    /// Nothing is committed in such a WAL, as SQLite takes it for empty: its frames stand behind a break.
+    #[must_use]
+    pub fn without_header(bytes: Bytes) -> Option<Self> {
+        let (page_size, order) = pitch(&bytes)?;
+        let frame_len = FRAME_HEADER_LEN + page_size.bytes();
+        let body = bytes.get(WAL_HEADER_LEN..)?;
+        let first = body.get(..frame_len)?;
+        let salts = stored(first, 8);
+        let seed = order.seed(stored(first, 16), first);
+        let mut header = WalHeader { order, page_size, sequence: 0, salts, checksum: seed };
+        let written = (0..MOST_CHECKPOINTS).find(|&sequence| {
+            header.sequence = sequence;
+            header.computed_checksum() == seed
+        });
+        header.sequence = written.unwrap_or(0);
+        if written.is_none() {
+            // No seed at all: the first frame stays without proof.
+            header.checksum = seed.map(|word| !word);
+        }
+        let mut wal = Self::with_header(bytes, header);
+        for frame in &mut wal.frames {
+            if matches!(frame.state, FrameState::Committed | FrameState::Uncommitted) && frame.salts == salts {
+                frame.state = if frame.proven { FrameState::BehindBreak } else { FrameState::Broken };
+            }
+        }
+        (wal.committed, wal.committed_pages) = (0, None);
+        Some(wal)
+    }
+
+    /// Whether the frames from this one to the commit of its transaction follow from each other without a gap: then the
+    /// transaction was committed, and the frame is as it was written.
+    #[must_use]
+    pub fn closed(&self) -> Vec<bool> {
+        let mut closed = vec![false; self.frames.len()];
+        let mut open: Option<[u32; 2]> = None;
+        for (slot, frame) in closed.iter_mut().zip(&self.frames).rev() {
+            if !frame.proven || frame.page.is_none() {
+                open = None;
+                continue;
+            }
+            if frame.commit.is_some() {
+                open = Some(frame.salts);
+            }
+            *slot = open == Some(frame.salts);
+            if !*slot {
+                open = None;
+            }
+        }
+        closed
     }
 
     /// The header.

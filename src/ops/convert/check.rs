@@ -28,6 +28,16 @@ fn mismatch<T>(what: impl Into<String>) -> Result<T, Mismatch> {
 /// # Errors
 /// The first difference.
 pub(super) fn check(source: &Store, plan: &Plan<'_>, options: &Options, target: &Store) -> Result<(), Mismatch> {
+    planned(plan, target)?;
+    against_source(source.history(), plan, options, target.history())?;
+    against_additions(plan, options, target.history())
+}
+
+/// Compares the target with the plan alone.
+///
+/// # Errors
+/// The first difference.
+pub(in crate::ops) fn planned(plan: &Plan<'_>, target: &Store) -> Result<(), Mismatch> {
     if let Some(first) = target.damage().first().or(target.contradictions().first()) {
         return mismatch(first.to_string());
     }
@@ -46,8 +56,7 @@ pub(super) fn check(source: &Store, plan: &Plan<'_>, options: &Options, target: 
         (Rows::Etcd(rows), Store::Etcd(target)) => etcd_rows(plan, rows, target)?,
         _ => return mismatch("a store of the other engine"),
     }
-    against_source(source.history(), plan, options, history)?;
-    against_additions(plan, options, history)
+    Ok(())
 }
 
 fn same_value(plan: &Plan<'_>, planned: Content, target: &History, found: Option<ValueRef>) -> Result<(), Mismatch> {

@@ -215,7 +215,8 @@ fn sync_all(files: &[File]) -> std::io::Result<()> {
     files.iter().try_for_each(File::sync_all)
 }
 
-fn write_file(
+/// Writes the rows of a plan into a file.
+pub(in crate::ops) fn write_file(
     options: &Options,
     to: Target,
     plan: &Plan<'_>,

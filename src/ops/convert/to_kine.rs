@@ -67,7 +67,7 @@ fn drop_keys(history: &History, selection: &mut Selection, left_out: &mut Vec<Le
 }
 
 /// Adds the rows that kine keeps for itself: the compact revision, and a gap where the current revision has no row.
-pub(super) fn frame(
+pub(in crate::ops) fn frame(
     mut rows: Vec<NewRow>,
     contents: &mut Contents<'_>,
     current: i64,
