@@ -13,8 +13,22 @@ use std::process::{Command, Stdio};
 use command::{copy, kinescope, ran, run};
 use fixtures::unpacked;
 
-const COMMANDS: [&str; 12] =
-    ["info", "ls", "get", "grep", "log", "dump", "extract", "convert", "put", "bootstrap", "completions", "man"];
+const COMMANDS: [&str; 14] = [
+    "info",
+    "verify",
+    "ls",
+    "get",
+    "grep",
+    "log",
+    "dump",
+    "extract",
+    "convert",
+    "put",
+    "recover",
+    "bootstrap",
+    "completions",
+    "man",
+];
 
 fn snapshot() -> PathBuf {
     unpacked("etcd-3.6").join("middle.snapshot")
