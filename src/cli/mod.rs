@@ -71,6 +71,7 @@ enum ColorWhen {
 #[derive(Debug, Subcommand)]
 enum Command {
     Info(info::Args),
+    Verify(verify::Args),
     Ls(ls::Args),
     Get(get::Args),
     Grep(grep::Args),
@@ -81,7 +82,6 @@ enum Command {
     Put(put::Args),
     Recover(recover::Args),
     Bootstrap(bootstrap::Args),
-    Verify(verify::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
