@@ -44,18 +44,43 @@ impl TokenArgs {
 }
 
 impl KeyringArgs {
+    /// What was given.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn given(&self) -> Result<Given, Failure> {
+        Ok(Given::new(
+            self.encryption_config.as_deref(),
+            self.token.token.as_deref(),
+            self.token.token_file.as_deref(),
+            &self.kms_seed,
+        )?)
+    }
+
+    /// The options as they stand on a command line, without what is secret.
+    pub fn shown(&self) -> String {
+        let mut out = String::new();
+        let file = |path: &PathBuf| crate::tui::shell_word(&path.to_string_lossy());
+        if let Some(path) = &self.encryption_config {
+            out.push_str(&format!(" --encryption-config {}", file(path)));
+        }
+        match (&self.token.token, &self.token.token_file) {
+            (Some(_), _) => out.push_str(" --token T"),
+            (None, Some(path)) => out.push_str(&format!(" --token-file {}", file(path))),
+            (None, None) => {}
+        }
+        if !self.kms_seed.is_empty() {
+            out.push_str(" --kms-seed PROVIDER=HEX");
+        }
+        out
+    }
+
     /// The keys for a store, and says what is worth knowing about them.
     ///
     /// # Errors
     /// What was given cannot be read, or does not fit the store.
     pub fn keyring(&self, source: &OpenStore, ui: &Ui) -> Result<Keyring, Failure> {
-        let given = Given::new(
-            self.encryption_config.as_deref(),
-            self.token.token.as_deref(),
-            self.token.token_file.as_deref(),
-            &self.kms_seed,
-        )?;
-        let (keyring, notes) = given.keyring(source)?;
+        let (keyring, notes) = self.given()?.keyring(source)?;
         for note in notes {
             ui.note(note);
         }

@@ -30,7 +30,8 @@ pub struct ChoiceArgs {
 }
 
 impl ChoiceArgs {
-    fn choice(&self) -> Choice {
+    /// As the source takes it.
+    pub fn choice(&self) -> Choice {
         Choice { store: self.store.clone(), member: self.member.clone() }
     }
 }
