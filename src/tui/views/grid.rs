@@ -150,12 +150,14 @@ fn shown_columns(grid: &Grid, room: usize) -> Vec<(usize, usize)> {
         // Of very long tables a part tells enough.
         cells.take(5000).map(|cell| width(&cell.text)).fold(heading, usize::max)
     };
+    let widths = fitted(grid, &wide, room);
     let fixed = 1 + usize::from(grid.list.columns.first().is_some_and(|column| column == "NAMESPACE"));
     let mut used = 0;
     let mut shown = Vec::new();
     for at in (0..grid.list.columns.len()).filter(|at| *at < fixed || *at >= fixed + grid.left) {
         let is_last = at + 1 == grid.list.columns.len();
-        let wanted = if is_last { wide(at) } else { wide(at).min(WIDEST) };
+        let own = widths.get(at).copied().unwrap_or_default();
+        let wanted = if is_last { own } else { own.min(WIDEST) };
         let left = room.saturating_sub(used);
         if left == 0 || (left < wanted && left < 4) {
             break;
@@ -165,4 +167,16 @@ fn shown_columns(grid: &Grid, room: usize) -> Vec<(usize, usize)> {
         used += own + GAP;
     }
     shown
+}
+
+/// The widths of all columns. Where they have no room together, the longest names are cut so that the others are seen.
+fn fitted(grid: &Grid, wide: &dyn Fn(usize) -> usize, room: usize) -> Vec<usize> {
+    const LEAST: usize = 28;
+    let mut widths: Vec<usize> = (0..grid.list.columns.len()).map(wide).collect();
+    let excess = widths.iter().map(|own| own + GAP).sum::<usize>().saturating_sub(room + GAP);
+    let name = 1 + usize::from(grid.list.columns.first().is_some_and(|column| column == "NAMESPACE"));
+    if let Some(own) = widths.get_mut(name - 1) {
+        *own = own.saturating_sub(excess).max(LEAST.min(*own));
+    }
+    widths
 }
