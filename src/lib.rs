@@ -23,3 +23,4 @@ pub mod ops;
 pub mod render;
 pub mod source;
 pub mod sqlite;
+pub mod tui;

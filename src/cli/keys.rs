@@ -49,8 +49,30 @@ impl KeyringArgs {
     /// # Errors
     /// A file cannot be read.
     pub fn given(&self) -> Result<Given, Failure> {
-        let TokenArgs { token, token_file } = &self.token;
-        Ok(Given::new(self.encryption_config.as_deref(), token.as_deref(), token_file.as_deref(), &self.kms_seed)?)
+        Ok(Given::new(
+            self.encryption_config.as_deref(),
+            self.token.token.as_deref(),
+            self.token.token_file.as_deref(),
+            &self.kms_seed,
+        )?)
+    }
+
+    /// The options as they stand on a command line, without what is secret.
+    pub fn shown(&self) -> String {
+        let mut out = String::new();
+        let file = |path: &PathBuf| crate::tui::shell_word(&path.to_string_lossy());
+        if let Some(path) = &self.encryption_config {
+            out.push_str(&format!(" --encryption-config {}", file(path)));
+        }
+        match (&self.token.token, &self.token.token_file) {
+            (Some(_), _) => out.push_str(" --token T"),
+            (None, Some(path)) => out.push_str(&format!(" --token-file {}", file(path))),
+            (None, None) => {}
+        }
+        if !self.kms_seed.is_empty() {
+            out.push_str(" --kms-seed PROVIDER=HEX");
+        }
+        out
     }
 
     /// The keys for a store, and says what is worth knowing about them.

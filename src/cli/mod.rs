@@ -23,9 +23,14 @@ mod put;
 mod recover;
 mod release;
 mod source;
+mod tui;
 mod ui;
 mod verify;
 
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use exit::{Failure, Outcome};
@@ -34,6 +39,7 @@ use ui::Ui;
 /// Read, compare and convert the datastores of k3s without starting them
 #[derive(Debug, Parser)]
 #[command(name = "kinescope", version, max_term_width = 100)]
+#[command(override_usage = "kinescope [OPTIONS] <PATH>\n       kinescope [OPTIONS] <COMMAND>")]
 #[command(
     after_help = "Inputs are never written. Exit codes: 0 done; 1 not found, or something was left out; 2 cannot \
                         do it, nothing written; 3 done, but the file is damaged."
@@ -70,6 +76,7 @@ enum ColorWhen {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Tui(tui::Args),
     Info(info::Args),
     Verify(verify::Args),
     Ls(ls::Args),
@@ -86,15 +93,39 @@ enum Command {
     Man(man::Args),
 }
 
+/// A path alone means the terminal UI: what is no command is taken for one, if it looks like a path.
+fn parse(args: Vec<OsString>) -> Cli {
+    let fault = match Cli::try_parse_from(&args) {
+        Ok(cli) => return cli,
+        Err(fault) => fault,
+    };
+    let mut as_tui = args.clone();
+    as_tui.insert(args.len().min(1), "tui".into());
+    let named = match (fault.kind(), fault.get(ContextKind::InvalidSubcommand)) {
+        (ErrorKind::InvalidSubcommand, Some(ContextValue::String(name))) => {
+            name == "-" || name.contains(['/', '.']) || Path::new(name).exists()
+        }
+        _ => false,
+    };
+    match (named, Cli::try_parse_from(as_tui)) {
+        (true, Ok(cli)) => cli,
+        (true, Err(fault)) => fault.exit(),
+        // Options before the path.
+        (false, Ok(cli)) if fault.kind() == ErrorKind::UnknownArgument => cli,
+        (false, _) => fault.exit(),
+    }
+}
+
 /// Runs the command that the process was started with, and gives its exit code.
 pub fn main() -> u8 {
-    let cli = Cli::parse();
+    let cli = parse(std::env::args_os().collect());
     let mut ui = Ui::new(cli.global.json, cli.global.quiet, cli.global.color);
     if cli.global.threads > 0 {
         // A pool that exists already is as good.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(cli.global.threads).build_global();
     }
     let result = match cli.command {
+        Command::Tui(args) => tui::run(&args, &mut ui),
         Command::Info(args) => info::run(&args, &mut ui),
         Command::Ls(args) => ls::run(&args, &mut ui),
         Command::Get(args) => get::run(&args, &mut ui),

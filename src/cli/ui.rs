@@ -14,24 +14,36 @@ pub struct Ui {
     json: bool,
     quiet: bool,
     colour: bool,
+    screen_colour: bool,
 }
 
 impl Ui {
     pub(super) fn new(json: bool, quiet: bool, when: ColorWhen) -> Self {
         use std::io::IsTerminal;
-        let colour = match when {
-            ColorWhen::Always => true,
-            ColorWhen::Never => false,
-            ColorWhen::Auto => {
-                io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-            }
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let (colour, screen_colour) = match when {
+            ColorWhen::Always => (true, true),
+            ColorWhen::Never => (false, false),
+            ColorWhen::Auto => (io::stderr().is_terminal() && wanted, wanted),
         };
-        Self { out: BufWriter::with_capacity(1 << 16, io::stdout()), text: String::new(), json, quiet, colour }
+        Self {
+            out: BufWriter::with_capacity(1 << 16, io::stdout()),
+            text: String::new(),
+            json,
+            quiet,
+            colour,
+            screen_colour,
+        }
     }
 
     /// Whether answers are JSON.
     pub fn json(&self) -> bool {
         self.json
+    }
+
+    /// Whether a screen may have colours.
+    pub fn may_colour(&self) -> bool {
+        self.screen_colour
     }
 
     /// Whether a progress bar would be seen and is wanted.

@@ -23,7 +23,7 @@ pub use extract::extract_json;
 pub use grep::{grep_count_json, grep_count_text, grep_json, grep_name_json, grep_name_text, grep_text};
 pub use info::{info_json, info_text};
 pub use keys::{KeyLine, key_header, key_json, key_text, value_text};
-pub use objects::{ListForm, Printed, TableOptions, object_json, objects_tables, objects_text};
+pub use objects::{ListForm, Printed, TableOptions, object_json, objects_table, objects_tables, objects_text};
 pub use put::{put_json, put_text};
 pub use recover::{recover_json, recover_markdown, recover_text, row_line_json};
 pub use tables::{table_text, tables_text};

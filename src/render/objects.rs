@@ -216,7 +216,7 @@ pub fn objects_tables(
     let mut made: Vec<Table> = Vec::new();
     for (resource, changes) in groups {
         match resource {
-            Some(resource) => made.push(table(objects, resource, changes, &options_of, &mut printed.failed)),
+            Some(resource) => made.push(objects_table(objects, resource, changes, &options_of, &mut printed.failed)),
             None => made.push(keys_table(objects, changes)),
         }
     }
@@ -234,7 +234,8 @@ fn has_ages(table: &Table) -> bool {
     table.rows.iter().any(|row| row.cells.iter().any(|cell| matches!(cell, Cell::Ago { .. })))
 }
 
-fn table(
+/// Objects of one resource in kubectl's columns, as data. Of those that cannot be read only the names are known.
+pub fn objects_table(
     objects: &Objects<'_>,
     resource: &Resource,
     changes: &[&Change],

@@ -1,0 +1,69 @@
+//! `kinescope PATH` and `kinescope tui PATH`
+
+use std::io::IsTerminal;
+
+use clap::ValueEnum;
+
+use super::exit::{Failure, Outcome};
+use super::keys::KeyringArgs;
+use super::release::ReleaseArg;
+use super::source::SourceArgs;
+use super::ui::Ui;
+use crate::tui::worker::Opening;
+use crate::tui::{self, Theme};
+
+/// Browse a datastore in the terminal; the same as PATH alone
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// The background of the terminal
+    #[arg(long, value_name = "THEME", default_value = "dark")]
+    theme: Background,
+    #[command(flatten)]
+    release: ReleaseArg,
+    #[command(flatten)]
+    keyring: KeyringArgs,
+}
+
+/// The values of `--theme`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Background {
+    Dark,
+    Light,
+    /// No colours
+    None,
+}
+
+/// # Errors
+/// [`Failure`].
+pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
+    let path = &args.source.path;
+    let shown = tui::shell_word(&path.to_string_lossy());
+    if !std::io::stdout().is_terminal() {
+        return Err(Failure::Usage(format!(
+            "the terminal UI needs a terminal on standard output; `kinescope info {shown}` prints what this file is"
+        )));
+    }
+    let theme = match args.theme {
+        _ if !ui.may_colour() => Theme::Plain,
+        Background::Dark => Theme::Dark,
+        Background::Light => Theme::Light,
+        Background::None => Theme::Plain,
+    };
+    let (tell_watch, watch) = std::sync::mpsc::channel();
+    let opening = Opening {
+        path: path.clone(),
+        choice: args.source.choice.choice(),
+        given: args.keyring.given()?,
+        minor: args.release.kubernetes_version,
+        opened: tell_watch,
+    };
+    let start = tui::state::Start { path: path.to_string_lossy().into_owned(), options: args.keyring.shown() };
+    tui::run(opening, start, theme)?;
+    // Whoever left before the store was open has seen nothing of it.
+    if let Ok(watch) = watch.try_recv() {
+        watch.check()?;
+    }
+    Ok(Outcome::Done)
+}

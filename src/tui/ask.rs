@@ -1,0 +1,316 @@
+//! What screens ask of the store, and what they are told: plain data between the state and the thread that reads.
+
+use jiff::Timestamp;
+
+use crate::model::KeyId;
+
+/// A question to the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// The first screen.
+    Overview {
+        /// The moment; none for the newest.
+        at: Option<i64>,
+    },
+    /// The objects of a resource, as a table.
+    Table {
+        /// The full name, as `deployments.apps`.
+        resource: String,
+        /// The moment.
+        at: Option<i64>,
+        /// Deleted ones too, as they last were.
+        deleted: bool,
+        /// The columns of `-o wide`.
+        wide: bool,
+    },
+    /// One level of the tree of raw keys.
+    Keys {
+        /// What the keys begin with.
+        prefix: Vec<u8>,
+        /// The moment.
+        at: Option<i64>,
+    },
+    /// All leases.
+    Leases,
+    /// What is wrong with the store.
+    Health,
+    /// One object, or one value that is none.
+    Object {
+        /// Its key.
+        key: KeyId,
+        /// The newest change up to this revision is shown.
+        revision: i64,
+        /// Secret values in clear.
+        reveal: bool,
+        /// With `metadata.managedFields`.
+        managed: bool,
+    },
+    /// Every change of a key that survives.
+    History {
+        /// The key.
+        key: KeyId,
+        /// The moment; none for the newest.
+        at: Option<i64>,
+    },
+    /// What one change changed.
+    Diff {
+        /// The key.
+        key: KeyId,
+        /// The revision of the change.
+        revision: i64,
+        /// Secret values in clear.
+        reveal: bool,
+    },
+    /// Which revision is meant by a number or a time.
+    Moment {
+        /// What was typed.
+        text: String,
+    },
+}
+
+/// What the store says.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// The store is open.
+    Opened(Box<Opened>),
+    /// It cannot be opened.
+    Closed(Trouble),
+    /// Findings that took longer: the hashes of the whole file.
+    Checked(Vec<Finding>),
+    /// For [`Ask::Overview`].
+    Overview(Box<Overview>),
+    /// For [`Ask::Table`], [`Ask::Keys`] and [`Ask::Leases`].
+    List(List),
+    /// For [`Ask::Object`] and [`Ask::Health`].
+    Text(Box<Text>),
+    /// For [`Ask::History`].
+    History(List),
+    /// For [`Ask::Diff`].
+    Diff(Text),
+    /// For [`Ask::Moment`]: the revision, and how it was found.
+    Moment(Result<(i64, String), String>),
+    /// The answer could not be worked out.
+    Failed(Trouble),
+}
+
+/// Why something cannot be shown, and what to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trouble {
+    /// What it is, in a few words.
+    pub title: String,
+    /// What happened.
+    pub what: String,
+    /// What to do: sentences, and command lines that begin with `$ `.
+    pub advice: Vec<String>,
+}
+
+/// What is known once the store is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// `kine/SQLite` or `etcd/bbolt`, and what kind of file.
+    pub engine: String,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// The newest revision.
+    pub current: i64,
+    /// The compact revision; 0 for never.
+    pub compact: i64,
+    /// Names that lead to a kind: the full name first, then its aliases.
+    pub kinds: Vec<KindName>,
+    /// How the store and its keys were found.
+    pub notes: Vec<String>,
+    /// Why the keys that were given do not open it.
+    pub keys: Option<String>,
+}
+
+/// A kind's names, for the palette.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KindName {
+    /// As `deployments.apps`.
+    pub full: String,
+    /// As `deployments`, `deployment`, `deploy`.
+    pub aliases: Vec<String>,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Bytes are damaged or contradict each other.
+    Damage,
+    /// Something cannot be shown or needs attention.
+    Warning,
+    /// Good to know.
+    Note,
+}
+
+/// One thing to know about the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad.
+    pub severity: Severity,
+    /// What.
+    pub text: String,
+}
+
+/// What the first screen says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overview {
+    /// Nodes of the cluster, with their versions.
+    pub nodes: Vec<(String, String)>,
+    /// The release that Nodes report; none if no Node says.
+    pub release: Option<String>,
+    /// The newest time that the store tells of.
+    pub newest: Option<Timestamp>,
+    /// Bytes: the file, live values, superseded values, free pages, index pages.
+    pub bytes: [u64; 5],
+    /// Live keys, changes, tombstones, leases.
+    pub counts: [u64; 4],
+    /// What is wrong or worth knowing.
+    pub findings: Vec<Finding>,
+    /// The kinds.
+    pub kinds: List,
+}
+
+/// A table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct List {
+    /// The headings.
+    pub columns: Vec<String>,
+    /// The lines.
+    pub rows: Vec<Row>,
+    /// What to know about it, in one line.
+    pub note: Option<String>,
+    /// Why it is empty, if it is.
+    pub empty: String,
+}
+
+/// A line of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// A cell for each column.
+    pub cells: Vec<Cell>,
+    /// Where `enter` leads.
+    pub target: Target,
+    /// What is special about it.
+    pub tone: Tone,
+    /// Its namespace, where it has one.
+    pub namespace: Option<String>,
+}
+
+/// A cell: what it says and what it is sorted by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    /// The text, without control characters.
+    pub text: String,
+    /// What it is sorted by; text by itself where there is none.
+    pub number: Option<f64>,
+}
+
+/// Where a line leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Nowhere.
+    Nothing,
+    /// To the table of a kind.
+    Kind(String),
+    /// To keys that begin so.
+    Prefix(Vec<u8>),
+    /// To an object or a value.
+    Key {
+        /// The key.
+        key: KeyId,
+        /// The newest change up to this revision is meant.
+        revision: i64,
+        /// What to call it: `pods/shop/web`, or the key.
+        name: String,
+    },
+}
+
+/// What is special about a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    /// Nothing.
+    #[default]
+    Plain,
+    /// It is deleted.
+    Deleted,
+    /// It is encrypted and there is no key.
+    Locked,
+    /// It is damaged.
+    Damaged,
+}
+
+/// How a text is coloured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Syntax {
+    /// Not at all.
+    #[default]
+    Plain,
+    /// YAML.
+    Yaml,
+    /// A unified difference.
+    Diff,
+}
+
+/// One line of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextLine {
+    /// Without control characters.
+    pub text: String,
+    /// It is part of a YAML block, and no key stands in it.
+    pub block: bool,
+}
+
+/// A text to scroll in.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Text {
+    /// What it is of, in a few words.
+    pub title: String,
+    /// The lines.
+    pub lines: Vec<TextLine>,
+    /// How it is coloured.
+    pub syntax: Syntax,
+    /// What to know about it.
+    pub notes: Vec<String>,
+    /// Why there is nothing to see.
+    pub trouble: Option<Trouble>,
+    /// The revisions of the key's changes, oldest first.
+    pub revisions: Vec<i64>,
+    /// Which of these is shown.
+    pub shown: Option<usize>,
+    /// Whether secret values are masked in it.
+    pub masked: bool,
+}
+
+impl Cell {
+    /// A text.
+    pub fn text(text: impl AsRef<str>) -> Self {
+        Self { text: super::text::harmless(text.as_ref()), number: None }
+    }
+
+    /// A text that stands for a number.
+    pub fn number(text: impl AsRef<str>, number: f64) -> Self {
+        Self { text: super::text::harmless(text.as_ref()), number: Some(number) }
+    }
+}
+
+impl Text {
+    /// The lines of a text; of YAML those that belong to blocks are found.
+    pub fn lines_of(text: &str, syntax: Syntax) -> Vec<TextLine> {
+        let mut block: Option<usize> = None;
+        let line = |line: &str| {
+            let indent = line.len() - line.trim_start_matches(' ').len();
+            let is_block = syntax == Syntax::Yaml && block.is_some_and(|at| indent > at || line.trim().is_empty());
+            if !is_block {
+                // A key inside of a list item is indented by what stands before it.
+                let marks = line.get(indent..).map_or(0, |rest| rest.len() - rest.trim_start_matches("- ").len());
+                let opens = [": |", ": >", "- |", "- >"].iter().any(|mark| {
+                    line.rfind(mark).is_some_and(|at| line.get(at + 3..).is_some_and(|rest| rest.len() <= 2))
+                });
+                block = opens.then_some(indent + marks);
+            }
+            TextLine { text: super::text::harmless(line), block: is_block }
+        };
+        text.lines().map(line).collect()
+    }
+}

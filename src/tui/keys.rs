@@ -1,0 +1,365 @@
+//! The key table: which key does what on which screen. Help, documentation and the keys themselves are made of it.
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// What the user wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The line above, or one line up.
+    Up,
+    /// The line below, or one line down.
+    Down,
+    /// A screen up.
+    PageUp,
+    /// A screen down.
+    PageDown,
+    /// To the first line.
+    First,
+    /// To the last line.
+    Last,
+    /// More of the left side.
+    Left,
+    /// More of the right side.
+    Right,
+    /// Opens what is under the cursor.
+    Open,
+    /// Back to the screen before.
+    Back,
+    /// Opens the palette.
+    Palette,
+    /// Opens the palette with all kinds.
+    Kinds,
+    /// Asks for a filter or a search.
+    Find,
+    /// To the next match.
+    Next,
+    /// To the match before.
+    Previous,
+    /// Sorts by the next column.
+    Sort,
+    /// Sorts by the column that begins with a letter, or turns its order.
+    SortBy(char),
+    /// All namespaces.
+    AllNamespaces,
+    /// Only the namespace under the cursor.
+    OneNamespace,
+    /// Deleted objects too.
+    Deleted,
+    /// More columns.
+    Wide,
+    /// The object as YAML.
+    Yaml,
+    /// What changed last.
+    Difference,
+    /// Its history.
+    History,
+    /// One step back in time.
+    Older,
+    /// One step forward in time.
+    Newer,
+    /// Shows secret values, or masks them again.
+    Reveal,
+    /// Shows managed fields, or hides them again.
+    Managed,
+    /// Asks for a revision or a time.
+    Time,
+    /// Back to the newest moment.
+    Now,
+    /// The raw keys.
+    RawKeys,
+    /// The leases.
+    Leases,
+    /// What is wrong.
+    Health,
+    /// The command line that prints what this screen shows.
+    Command,
+    /// The keys.
+    Help,
+    /// Leaves.
+    Quit,
+}
+
+/// The screens that a key works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The first screen.
+    Overview,
+    /// The objects of a kind.
+    Table,
+    /// An object or a value.
+    Object,
+    /// The changes of a key.
+    History,
+    /// The tree of keys.
+    Keys,
+    /// The leases.
+    Leases,
+    /// Findings.
+    Health,
+}
+
+impl Place {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Overview, Self::Table, Self::Object, Self::History, Self::Keys, Self::Leases, Self::Health];
+
+    /// Its name for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Overview => "first screen",
+            Self::Table => "table",
+            Self::Object => "object",
+            Self::History => "history",
+            Self::Keys => "raw keys",
+            Self::Leases => "leases",
+            Self::Health => "health",
+        }
+    }
+}
+
+/// One line of the key table.
+#[derive(Debug)]
+pub struct Binding {
+    /// The keys, as people write them.
+    pub keys: &'static [&'static str],
+    /// What they do.
+    pub action: Action,
+    /// The same in words.
+    pub what: &'static str,
+    /// Where.
+    pub places: &'static [Place],
+    /// For the line at the bottom; empty where it has no room.
+    pub short: &'static str,
+}
+
+const ANY: &[Place] = &Place::ALL;
+const LISTS: &[Place] = &[Place::Overview, Place::Table, Place::History, Place::Keys, Place::Leases];
+const TABLES: &[Place] = &[Place::Overview, Place::Table, Place::Keys, Place::Leases];
+const TEXTS: &[Place] = &[Place::Object, Place::Health];
+const TABLE: &[Place] = &[Place::Table];
+const ONE: &[Place] = &[Place::Table, Place::Object, Place::Keys, Place::Leases];
+const TIMED: &[Place] = &[Place::Overview, Place::Table, Place::Object, Place::History, Place::Keys];
+const SECRET: &[Place] = &[Place::Object, Place::History];
+
+/// The key table. The letters of [`Action::SortBy`] come behind all others.
+pub const KEYS: &[Binding] = &[
+    Binding {
+        keys: &["enter"],
+        action: Action::Open,
+        what: "open what is under the cursor",
+        places: LISTS,
+        short: "open",
+    },
+    Binding {
+        keys: &["esc", "backspace"],
+        action: Action::Back,
+        what: "back; takes a filter away first",
+        places: ANY,
+        short: "back",
+    },
+    Binding {
+        keys: &[":"],
+        action: Action::Palette,
+        what: "go to a kind or a screen: `:po`, `:deploy shop`, `:keys`, `:q`",
+        places: ANY,
+        short: "go to",
+    },
+    Binding {
+        keys: &["/"],
+        action: Action::Find,
+        what: "filter (`!` not, `-f` fuzzy), or search in a text",
+        places: &[Place::Overview, Place::Table, Place::Keys, Place::Leases, Place::Object, Place::Health],
+        short: "find",
+    },
+    Binding {
+        keys: &["h"],
+        action: Action::History,
+        what: "every change of it that survives",
+        places: ONE,
+        short: "history",
+    },
+    Binding {
+        keys: &["y"],
+        action: Action::Yaml,
+        what: "as YAML",
+        places: &[Place::Table, Place::Keys, Place::Leases, Place::History],
+        short: "yaml",
+    },
+    Binding {
+        keys: &["d"],
+        action: Action::Difference,
+        what: "what its last change changed",
+        places: ONE,
+        short: "diff",
+    },
+    Binding {
+        keys: &["["],
+        action: Action::Older,
+        what: "one change back: of the object, or of the whole store",
+        places: TIMED,
+        short: "older",
+    },
+    Binding { keys: &["]"], action: Action::Newer, what: "one change forward", places: TIMED, short: "newer" },
+    Binding {
+        keys: &["t"],
+        action: Action::Time,
+        what: "show another moment: a revision or a time",
+        places: ANY,
+        short: "time",
+    },
+    Binding { keys: &["T"], action: Action::Now, what: "back to the newest moment", places: ANY, short: "" },
+    Binding {
+        keys: &["x"],
+        action: Action::Reveal,
+        what: "show secret values, or mask them again",
+        places: SECRET,
+        short: "reveal",
+    },
+    Binding {
+        keys: &["D"],
+        action: Action::Deleted,
+        what: "deleted objects too, as they last were",
+        places: TABLE,
+        short: "deleted",
+    },
+    Binding {
+        keys: &["n"],
+        action: Action::OneNamespace,
+        what: "only the namespace under the cursor",
+        places: TABLE,
+        short: "namespace",
+    },
+    Binding { keys: &["0"], action: Action::AllNamespaces, what: "all namespaces", places: TABLE, short: "" },
+    Binding {
+        keys: &["o"],
+        action: Action::Sort,
+        what: "sort by the next column; Shift and a letter: by the column that begins so, again: turned around",
+        places: TABLES,
+        short: "sort",
+    },
+    Binding { keys: &["w", "ctrl-w"], action: Action::Wide, what: "more columns", places: TABLE, short: "" },
+    Binding { keys: &["n"], action: Action::Next, what: "next match", places: TEXTS, short: "" },
+    Binding { keys: &["N"], action: Action::Previous, what: "match before", places: TEXTS, short: "" },
+    Binding {
+        keys: &["m"],
+        action: Action::Managed,
+        what: "show metadata.managedFields, or hide it again",
+        places: &[Place::Object],
+        short: "",
+    },
+    Binding { keys: &["r"], action: Action::RawKeys, what: "the keys as they are stored", places: ANY, short: "" },
+    Binding {
+        keys: &["l"],
+        action: Action::Leases,
+        what: "the leases",
+        places: &[Place::Overview, Place::Keys],
+        short: "",
+    },
+    Binding {
+        keys: &["!"],
+        action: Action::Health,
+        what: "what is wrong, and what is worth knowing",
+        places: ANY,
+        short: "",
+    },
+    Binding {
+        keys: &["ctrl-a"],
+        action: Action::Kinds,
+        what: "all kinds and their short names",
+        places: ANY,
+        short: "",
+    },
+    Binding {
+        keys: &["c"],
+        action: Action::Command,
+        what: "the command line that prints this",
+        places: ANY,
+        short: "",
+    },
+    Binding { keys: &["up", "k"], action: Action::Up, what: "up", places: ANY, short: "" },
+    Binding { keys: &["down", "j"], action: Action::Down, what: "down", places: ANY, short: "" },
+    Binding {
+        keys: &["pgup", "ctrl-b", "ctrl-u"],
+        action: Action::PageUp,
+        what: "a screen up; beside a list: in its text",
+        places: ANY,
+        short: "",
+    },
+    Binding {
+        keys: &["pgdn", "ctrl-f", "ctrl-d", "space"],
+        action: Action::PageDown,
+        what: "a screen down; beside a list: in its text",
+        places: ANY,
+        short: "",
+    },
+    Binding { keys: &["home", "g"], action: Action::First, what: "to the beginning", places: ANY, short: "" },
+    Binding { keys: &["end", "G"], action: Action::Last, what: "to the end", places: ANY, short: "" },
+    Binding { keys: &["left"], action: Action::Left, what: "more of the left side", places: ANY, short: "" },
+    Binding { keys: &["right"], action: Action::Right, what: "more of the right side", places: ANY, short: "" },
+    Binding { keys: &["?"], action: Action::Help, what: "these keys", places: ANY, short: "keys" },
+    Binding { keys: &["q", "ctrl-c"], action: Action::Quit, what: "leave; `:q` too", places: ANY, short: "quit" },
+];
+
+/// What a key is on a screen.
+#[derive(Clone, Copy, Debug)]
+pub enum Found {
+    /// It does this.
+    Do(Action),
+    /// It does something, but elsewhere.
+    Elsewhere(&'static Binding),
+    /// It does nothing.
+    Unknown,
+}
+
+/// The name of a key as the table has it.
+pub fn name(key: &KeyEvent) -> String {
+    let base = match key.code {
+        KeyCode::Char(' ') => "space".to_owned(),
+        KeyCode::Char(c) => c.to_string(),
+        KeyCode::Enter => "enter".to_owned(),
+        KeyCode::Esc => "esc".to_owned(),
+        KeyCode::Backspace => "backspace".to_owned(),
+        KeyCode::Tab => "tab".to_owned(),
+        KeyCode::Up => "up".to_owned(),
+        KeyCode::Down => "down".to_owned(),
+        KeyCode::Left => "left".to_owned(),
+        KeyCode::Right => "right".to_owned(),
+        KeyCode::PageUp => "pgup".to_owned(),
+        KeyCode::PageDown => "pgdn".to_owned(),
+        KeyCode::Home => "home".to_owned(),
+        KeyCode::End => "end".to_owned(),
+        other => format!("{other:?}").to_lowercase(),
+    };
+    if key.modifiers.contains(KeyModifiers::CONTROL) { format!("ctrl-{}", base.to_lowercase()) } else { base }
+}
+
+/// What a key does on a screen.
+pub fn find(place: Place, name: &str) -> Found {
+    let mut named = KEYS.iter().filter(|binding| binding.keys.contains(&name));
+    if let Some(binding) = named.clone().find(|binding| binding.places.contains(&place)) {
+        return Found::Do(binding.action);
+    }
+    let mut letters = name.chars();
+    if let (Some(letter @ 'A'..='Z'), None, true) = (letters.next(), letters.next(), TABLES.contains(&place)) {
+        return Found::Do(Action::SortBy(letter));
+    }
+    named.next().map_or(Found::Unknown, Found::Elsewhere)
+}
+
+/// The key table as the documentation has it.
+pub fn markdown() -> String {
+    let mut out = String::from("| key | what it does | where |\n|---|---|---|\n");
+    for binding in KEYS {
+        let keys: Vec<String> = binding.keys.iter().map(|key| format!("`{key}`")).collect();
+        out.push_str(&format!("| {} | {} | {} |\n", keys.join(" "), binding.what, places(binding)));
+    }
+    out
+}
+
+/// Where a key works, in words.
+pub fn places(binding: &Binding) -> String {
+    if binding.places.len() == Place::ALL.len() {
+        return "everywhere".to_owned();
+    }
+    binding.places.iter().map(|place| place.name()).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,377 @@
+//! Everything that the screen shows, as data. Nothing here draws, reads a store, or knows a terminal.
+
+mod grid;
+
+pub use grid::{Grid, is_fuzzy};
+
+use super::ask::{Ask, Opened, Overview, Text, Trouble};
+use super::keys::Place;
+use super::shell_word;
+use super::worker::Ticket;
+use crate::model::KeyId;
+
+/// What is the same from beginning to end.
+#[derive(Clone, Debug, Default)]
+pub struct Start {
+    /// The path that the user named.
+    pub path: String,
+    /// Options that open encrypted values, as they go into command lines.
+    pub options: String,
+}
+
+/// Another moment than the newest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The revision.
+    pub revision: i64,
+    /// How it was found.
+    pub told: String,
+}
+
+/// What stands on the line where something is typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prompt {
+    /// What for.
+    pub what: PromptFor,
+    /// The text.
+    pub text: String,
+    /// Which of the completions is chosen, if one is.
+    pub chosen: Option<usize>,
+}
+
+/// What is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PromptFor {
+    /// A kind or a command.
+    Palette,
+    /// A filter of a table, or a search in a text.
+    Find,
+    /// A moment.
+    Time,
+}
+
+/// What a list is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListOf {
+    /// Objects of a resource.
+    Kind(String),
+    /// Keys that begin so.
+    Keys(Vec<u8>),
+    /// Leases.
+    Leases,
+}
+
+/// A text with a place in it.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// The text; none while it is being made.
+    pub text: Option<Text>,
+    /// The first line that is seen.
+    pub top: usize,
+    /// Columns that are pushed out to the left.
+    pub left: usize,
+    /// What was searched.
+    pub search: String,
+}
+
+/// One screen.
+#[derive(Clone, Debug)]
+pub enum View {
+    /// The first one.
+    Overview {
+        /// What it says; none while it is being made.
+        facts: Option<Box<Overview>>,
+        /// The kinds.
+        grid: Grid,
+    },
+    /// A list.
+    List {
+        /// Of what.
+        of: ListOf,
+        /// Its rows.
+        grid: Grid,
+        /// Deleted ones too.
+        deleted: bool,
+        /// More columns.
+        wide: bool,
+    },
+    /// An object or a value.
+    Object {
+        /// Its key.
+        key: KeyId,
+        /// At this revision.
+        revision: i64,
+        /// What to call it.
+        name: String,
+        /// With managed fields.
+        managed: bool,
+        /// The text.
+        reading: Reading,
+    },
+    /// The changes of a key.
+    History {
+        /// The key.
+        key: KeyId,
+        /// What to call it.
+        name: String,
+        /// The changes.
+        grid: Grid,
+        /// What the one under the cursor changed.
+        diff: Reading,
+        /// The number of the question for it, and its revision.
+        asked: (Ticket, i64),
+    },
+    /// What is wrong.
+    Health {
+        /// The text.
+        reading: Reading,
+    },
+}
+
+/// One screen of the stack.
+#[derive(Clone, Debug)]
+pub struct Screen {
+    /// What it shows.
+    pub view: View,
+    /// The number of the question whose answer it waits for.
+    pub waiting: Option<Ticket>,
+    /// Whether it has an answer for the moment that is shown.
+    pub loaded: bool,
+    /// Why it has none.
+    pub trouble: Option<Trouble>,
+}
+
+/// How far the store is.
+#[derive(Clone, Debug)]
+pub enum Phase {
+    /// Being opened.
+    Opening,
+    /// Open.
+    Open(Box<Opened>),
+    /// It cannot be opened.
+    Closed(Trouble),
+}
+
+/// A message at the bottom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The message.
+    pub text: String,
+    /// It says that something does not work.
+    pub is_refusal: bool,
+}
+
+/// Everything.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// What was started.
+    pub start: Start,
+    /// Columns and lines of the terminal.
+    pub size: (u16, u16),
+    /// How far the store is.
+    pub phase: Phase,
+    /// The screens; the last one is seen.
+    pub stack: Vec<Screen>,
+    /// Something is being typed.
+    pub prompt: Option<Prompt>,
+    /// The keys are shown, from this line on.
+    pub help: Option<usize>,
+    /// The message at the bottom.
+    pub said: Option<Said>,
+    /// Another moment than the newest.
+    pub moment: Option<Moment>,
+    /// A moment that was asked for.
+    pub moment_asked: Option<Ticket>,
+    /// The namespace that is shown; none for all.
+    pub namespace: Option<String>,
+    /// Secret values in clear.
+    pub reveal: bool,
+    /// The number of the next question.
+    pub next_ticket: Ticket,
+    /// What the hashes of the whole file found; none while they are being made.
+    pub checked: Option<Vec<super::ask::Finding>>,
+    /// Tenths of a second since something was asked.
+    pub waited: u32,
+    /// The user wants to leave.
+    pub leaving: bool,
+}
+
+impl Screen {
+    /// A screen without an answer.
+    pub fn new(view: View) -> Self {
+        Self { view, waiting: None, loaded: false, trouble: None }
+    }
+
+    /// Its table, if it has one.
+    pub fn grid(&self) -> Option<&Grid> {
+        match &self.view {
+            View::Overview { grid, .. } | View::List { grid, .. } | View::History { grid, .. } => Some(grid),
+            View::Object { .. } | View::Health { .. } => None,
+        }
+    }
+
+    /// Its table, to change it.
+    pub fn grid_mut(&mut self) -> Option<&mut Grid> {
+        match &mut self.view {
+            View::Overview { grid, .. } | View::List { grid, .. } | View::History { grid, .. } => Some(grid),
+            View::Object { .. } | View::Health { .. } => None,
+        }
+    }
+
+    /// Its text, if it has one.
+    pub fn reading_mut(&mut self) -> Option<&mut Reading> {
+        match &mut self.view {
+            View::Object { reading, .. } | View::Health { reading } => Some(reading),
+            View::History { diff, .. } => Some(diff),
+            View::Overview { .. } | View::List { .. } => None,
+        }
+    }
+
+    /// Which part of the key table holds.
+    pub fn place(&self) -> Place {
+        match &self.view {
+            View::Overview { .. } => Place::Overview,
+            View::List { of: ListOf::Kind(_), .. } => Place::Table,
+            View::List { of: ListOf::Keys(_), .. } => Place::Keys,
+            View::List { of: ListOf::Leases, .. } => Place::Leases,
+            View::Object { .. } => Place::Object,
+            View::History { .. } => Place::History,
+            View::Health { .. } => Place::Health,
+        }
+    }
+}
+
+impl State {
+    /// Before anything is known.
+    pub fn new(start: Start, size: (u16, u16)) -> Self {
+        let first = Screen::new(View::Overview { facts: None, grid: Grid::default() });
+        Self {
+            start,
+            size,
+            phase: Phase::Opening,
+            stack: vec![first],
+            prompt: None,
+            help: None,
+            said: None,
+            moment: None,
+            moment_asked: None,
+            namespace: None,
+            reveal: false,
+            next_ticket: super::worker::UNASKED + 1,
+            checked: None,
+            waited: 0,
+            leaving: false,
+        }
+    }
+
+    /// The screen that is seen.
+    pub fn top(&self) -> Option<&Screen> {
+        self.stack.last()
+    }
+
+    /// What is known of the store, once it is open.
+    pub fn opened(&self) -> Option<&Opened> {
+        match &self.phase {
+            Phase::Open(opened) => Some(opened),
+            Phase::Opening | Phase::Closed(_) => None,
+        }
+    }
+
+    /// The revision that is shown.
+    pub fn revision(&self) -> i64 {
+        let newest = self.opened().map_or(0, |opened| opened.current);
+        self.moment.as_ref().map_or(newest, |moment| moment.revision)
+    }
+
+    /// Whether something is being worked out that the screen waits for.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.phase, Phase::Opening)
+            || self.moment_asked.is_some()
+            || self.top().is_some_and(|screen| screen.waiting.is_some())
+    }
+
+    /// The question that a screen's content answers.
+    pub fn ask_of(&self, view: &View) -> Ask {
+        let at = self.moment.as_ref().map(|moment| moment.revision);
+        match view {
+            View::Overview { .. } => Ask::Overview { at },
+            View::List { of: ListOf::Kind(resource), deleted, wide, .. } => {
+                Ask::Table { resource: resource.clone(), at, deleted: *deleted, wide: *wide }
+            }
+            View::List { of: ListOf::Keys(prefix), .. } => Ask::Keys { prefix: prefix.clone(), at },
+            View::List { of: ListOf::Leases, .. } => Ask::Leases,
+            View::Object { key, revision, managed, .. } => {
+                Ask::Object { key: *key, revision: *revision, reveal: self.reveal, managed: *managed }
+            }
+            View::History { key, .. } => Ask::History { key: *key, at },
+            View::Health { .. } => Ask::Health,
+        }
+    }
+
+    /// The command line that prints what the screen shows.
+    pub fn command(&self) -> String {
+        let path = shell_word(&self.start.path);
+        let at = self.moment.as_ref().map_or(String::new(), |moment| format!(" --at {}", moment.revision));
+        let options = &self.start.options;
+        let reveal = if self.reveal { " --reveal" } else { "" };
+        let namespace = self.namespace.as_ref().map_or(String::new(), |name| format!(" -n {}", shell_word(name)));
+        let object = |name: &str| match name.split('/').collect::<Vec<_>>().as_slice() {
+            [kind, namespace, name] if !kind.is_empty() => {
+                format!("{} -n {}", shell_word(&format!("{kind}/{name}")), shell_word(namespace))
+            }
+            _ => shell_word(name),
+        };
+        match self.top().map(|screen| &screen.view) {
+            None | Some(View::Overview { .. } | View::Health { .. }) => format!("kinescope info {path}"),
+            Some(View::List { of: ListOf::Kind(kind), wide, .. }) => {
+                let wide = if *wide { " -o wide" } else { "" };
+                format!("kinescope get {path} {kind}{namespace}{wide}{at}{options}")
+            }
+            Some(View::List { of: ListOf::Keys(prefix), .. }) => {
+                let prefix = shell_word(&crate::render::key(prefix));
+                format!("kinescope ls {path} {prefix}{at}")
+            }
+            Some(View::List { of: ListOf::Leases, .. }) => format!("kinescope ls {path} --json"),
+            Some(View::Object { revision, name, .. }) => {
+                format!("kinescope get {path} {} -o yaml --at {revision}{reveal}{options}", object(name))
+            }
+            Some(View::History { name, .. }) => {
+                let key = match name.split_once('/') {
+                    Some((kind, _)) if !kind.is_empty() => "KEY".to_owned(),
+                    _ => shell_word(name),
+                };
+                format!("kinescope log {path} {key}")
+            }
+        }
+    }
+
+    /// The completions of the palette: what is typed leads to these.
+    pub fn completions(&self, typed: &str) -> Vec<String> {
+        const SCREENS: [&str; 6] = ["overview", "keys", "leases", "health", "help", "q"];
+        let word = typed.split_whitespace().next().unwrap_or_default().to_lowercase();
+        if typed.trim_start().contains(' ') {
+            return Vec::new();
+        }
+        let mut scored: Vec<(u8, usize, String)> = Vec::new();
+        let mut add = |full: &str, names: &[&str]| {
+            let score = |name: &&str| match () {
+                () if *name == word => Some(0),
+                () if name.starts_with(&word) => Some(1),
+                () if name.contains(&word) => Some(2),
+                () if is_fuzzy(&word, name) => Some(3),
+                () => None,
+            };
+            if let Some(score) = names.iter().filter_map(score).min() {
+                scored.push((score, scored.len(), full.to_owned()));
+            }
+        };
+        for kind in self.opened().map_or(&[] as &[_], |opened| &opened.kinds) {
+            let mut names: Vec<&str> = vec![&kind.full];
+            names.extend(kind.aliases.iter().map(String::as_str));
+            add(&kind.full, &names);
+        }
+        SCREENS.iter().for_each(|screen| add(screen, &[screen]));
+        scored.sort();
+        scored.into_iter().map(|(_, _, name)| name).collect()
+    }
+}

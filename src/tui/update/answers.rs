@@ -1,0 +1,97 @@
+//! What answers of the store do to the state.
+
+use super::{Asks, ask_top, keep_in_view, new_ticket, refuse, to_moment};
+use crate::tui::ask::{Answer, Ask, Target};
+use crate::tui::state::{Moment, Phase, Screen, State, View};
+use crate::tui::worker::{Ticket, UNASKED};
+
+/// The store has answered.
+pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
+    if ticket == UNASKED {
+        return about_the_store(state, answer);
+    }
+    if state.moment_asked == Some(ticket) {
+        state.moment_asked = None;
+        return match answer {
+            Answer::Moment(Ok((revision, told))) => {
+                let newest = state.opened().map_or(0, |opened| opened.current);
+                to_moment(state, (revision != newest).then_some(Moment { revision, told }))
+            }
+            Answer::Moment(Err(fault)) => {
+                refuse(state, fault);
+                Asks::new()
+            }
+            _ => Asks::new(),
+        };
+    }
+    let is_top = state.top().is_some_and(|screen| screen.waiting == Some(ticket));
+    let is_diff = |screen: &Screen| matches!(&screen.view, View::History { asked, .. } if asked.0 == ticket);
+    let waits = |screen: &Screen| screen.waiting == Some(ticket) || is_diff(screen);
+    let Some(screen) = state.stack.iter_mut().find(|screen| waits(screen)) else { return Asks::new() };
+    take(screen, answer);
+    keep_in_view(state);
+    if is_top && matches!(state.top().map(|screen| &screen.view), Some(View::History { .. })) {
+        return ask_diff(state);
+    }
+    Asks::new()
+}
+
+fn about_the_store(state: &mut State, answer: Answer) -> Asks {
+    match answer {
+        Answer::Opened(opened) => {
+            state.phase = Phase::Open(opened);
+            ask_top(state)
+        }
+        Answer::Closed(trouble) => {
+            state.phase = Phase::Closed(trouble);
+            Asks::new()
+        }
+        Answer::Checked(findings) => {
+            state.checked = Some(findings);
+            Asks::new()
+        }
+        _ => Asks::new(),
+    }
+}
+
+fn take(screen: &mut Screen, answer: Answer) {
+    if !matches!(answer, Answer::Diff(_)) {
+        screen.waiting = None;
+        screen.loaded = true;
+        screen.trouble = None;
+    }
+    match (&mut screen.view, answer) {
+        (View::Overview { facts, grid }, Answer::Overview(overview)) => {
+            grid.set(overview.kinds.clone());
+            *facts = Some(overview);
+        }
+        (View::List { grid, .. }, Answer::List(list)) | (View::History { grid, .. }, Answer::History(list)) => {
+            grid.set(list);
+        }
+        (View::Object { reading, .. } | View::Health { reading }, Answer::Text(text)) => {
+            reading.top = reading.top.min(text.lines.len().saturating_sub(1));
+            reading.text = Some(*text);
+        }
+        (View::History { diff, .. }, Answer::Diff(text)) => {
+            diff.top = 0;
+            diff.text = Some(text);
+        }
+        (_, Answer::Failed(trouble)) => screen.trouble = Some(trouble),
+        _ => {}
+    }
+}
+
+/// Asks for what the change under the cursor changed, unless that is shown or asked already.
+pub(super) fn ask_diff(state: &mut State) -> Asks {
+    let Some(Screen { view: View::History { key, grid, asked, .. }, .. }) = state.top() else { return Asks::new() };
+    let (key, before) = (*key, asked.1);
+    let Some(Target::Key { revision, .. }) = grid.selected().map(|row| row.target.clone()) else { return Asks::new() };
+    if before == revision {
+        return Asks::new();
+    }
+    let ticket = new_ticket(state);
+    if let Some(Screen { view: View::History { asked, .. }, .. }) = state.stack.last_mut() {
+        *asked = (ticket, revision);
+    }
+    vec![(ticket, Ask::Diff { key, revision, reveal: state.reveal })]
+}

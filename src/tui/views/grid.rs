@@ -1,0 +1,182 @@
+//! A table: its title, its headings, its rows; the first columns stay when it is scrolled sideways.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+
+use super::line;
+use crate::render;
+use crate::tui::ask::{Row, Tone};
+use crate::tui::state::{Grid, ListOf, Screen, State, View};
+use crate::tui::text::{fit, padded, width};
+use crate::tui::theme::Theme;
+
+/// Space between two columns.
+const GAP: usize = 2;
+/// No column but the last is wider.
+const WIDEST: usize = 60;
+
+/// A table with its title above it.
+pub fn draw_titled(state: &State, screen: &Screen, grid: &Grid, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    frame.render_widget(title(state, screen, grid, theme, usize::from(area.width)), line(area, 0));
+    let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    draw(grid, screen.loaded || screen.waiting.is_none(), theme, frame, below);
+}
+
+fn title(state: &State, screen: &Screen, grid: &Grid, theme: Theme, columns: usize) -> Line<'static> {
+    let name = match &screen.view {
+        View::List { of: ListOf::Kind(kind), .. } => {
+            let namespaced = grid.list.columns.first().is_some_and(|column| column == "NAMESPACE");
+            let namespace = grid.namespace.as_deref().filter(|_| namespaced).unwrap_or("all");
+            if namespaced { format!("{kind}({namespace})") } else { kind.clone() }
+        }
+        View::List { of: ListOf::Keys(prefix), .. } if prefix.is_empty() => "keys".to_owned(),
+        View::List { of: ListOf::Keys(prefix), .. } => format!("keys {}", render::key(prefix)),
+        View::List { of: ListOf::Leases, .. } => "leases".to_owned(),
+        View::History { name, .. } => format!("history of {name}"),
+        View::Overview { .. } | View::Object { .. } | View::Health { .. } => String::new(),
+    };
+    let count = match (grid.order.len(), grid.list.rows.len()) {
+        (shown, all) if shown == all => format!("[{}]", render::count(all as u64)),
+        (shown, all) => format!("[{} of {}]", render::count(shown as u64), render::count(all as u64)),
+    };
+    let mut more = String::new();
+    if let Some((at, turned)) = grid.sort {
+        let heading = grid.list.columns.get(at).cloned().unwrap_or_default();
+        more.push_str(&format!("  by {heading}{}", if turned { " ↑" } else { " ↓" }));
+    }
+    if !grid.filter.is_empty() {
+        more.push_str(&format!("  /{}", grid.filter));
+    }
+    if matches!(&screen.view, View::List { deleted: true, .. }) {
+        more.push_str("  with deleted");
+    }
+    if screen.waiting.is_some() && state.waited > 1 {
+        more.push_str("  …");
+    }
+    let note = grid.list.note.as_deref().unwrap_or_default();
+    let left = format!(" {name}{count}");
+    let room = columns.saturating_sub(width(&left) + width(&more) + 3);
+    let note = if width(note) <= room { format!("  {note}") } else { format!("  {}", fit(note, room)) };
+    Line::from(vec![
+        Span::styled(fit(&left, columns), theme.strong()),
+        Span::styled(more, theme.key()),
+        Span::styled(note, theme.dim()),
+    ])
+}
+
+/// A table without a title.
+pub fn draw(grid: &Grid, loaded: bool, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    if area.height == 0 {
+        return;
+    }
+    if grid.order.is_empty() {
+        let why = match (loaded, grid.list.rows.len()) {
+            (false, _) => "",
+            (true, 0) => grid.list.empty.as_str(),
+            (true, _) => "nothing fits the filter or the namespace; esc takes the filter away, 0 shows all namespaces",
+        };
+        let text = fit(why, usize::from(area.width).saturating_sub(2));
+        frame.render_widget(Line::styled(format!(" {text}"), theme.dim()), line(area, 0));
+        return;
+    }
+    let height = usize::from(area.height) - 1;
+    let rows: Vec<(usize, &Row)> = (grid.top..grid.order.len())
+        .take(height)
+        .filter_map(|at| Some((at, grid.list.rows.get(*grid.order.get(at)?)?)))
+        .collect();
+    let shown = shown_columns(grid, usize::from(area.width).saturating_sub(1));
+    let mut heading = String::from(" ");
+    for (at, room) in &shown {
+        let name = grid.list.columns.get(*at).map_or("", String::as_str);
+        heading.push_str(&cell_text(name, *room, is_number(grid, *at)));
+    }
+    let style = theme.strong().add_modifier(Modifier::UNDERLINED);
+    frame.render_widget(Line::styled(heading, style), line(area, 0));
+    for (at, row) in rows {
+        let y = (at - grid.top + 1) as u16;
+        let mut text = String::from(mark(row.tone));
+        for (column, room) in &shown {
+            let cell = row.cells.get(*column).map_or("", |cell| cell.text.as_str());
+            text.push_str(&cell_text(cell, *room, is_number(grid, *column)));
+        }
+        let mut style = tone(row.tone, theme);
+        if at == grid.cursor {
+            style = style.patch(theme.cursor());
+            text = padded(&text, usize::from(area.width));
+        }
+        frame.render_widget(Line::styled(text, style), line(area, y));
+    }
+}
+
+/// Without colours the same facts are marks.
+const fn mark(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Plain => " ",
+        Tone::Deleted => "-",
+        Tone::Locked => "*",
+        Tone::Damaged => "!",
+    }
+}
+
+fn tone(tone: Tone, theme: Theme) -> Style {
+    match tone {
+        Tone::Plain => Style::new(),
+        Tone::Deleted | Tone::Damaged => theme.bad(),
+        Tone::Locked => theme.locked(),
+    }
+}
+
+/// Numbers stand at the right of their columns, but for those at the end of the line, which are drawn.
+fn is_number(grid: &Grid, column: usize) -> bool {
+    let heading = grid.list.columns.get(column).map_or("", String::as_str);
+    ["LIVE", "DELETED", "UNKNOWN", "CHANGES", "BYTES", "SIZE", "KEYS", "TTL", "LEFT", "LAST REVISION", "REVISION"]
+        .contains(&heading)
+}
+
+fn cell_text(text: &str, room: usize, right: bool) -> String {
+    let cut = fit(text, room);
+    let space = " ".repeat(room.saturating_sub(width(&cut)));
+    let gap = " ".repeat(GAP);
+    if right { format!("{space}{cut}{gap}") } else { format!("{cut}{space}{gap}") }
+}
+
+/// The columns that have room, with their widths: those up to the name always, then those that are not pushed out.
+fn shown_columns(grid: &Grid, room: usize) -> Vec<(usize, usize)> {
+    let wide = |at: usize| {
+        let heading = grid.list.columns.get(at).map_or(0, |name| width(name));
+        let cells = grid.order.iter().filter_map(|row| grid.list.rows.get(*row)?.cells.get(at));
+        // Of very long tables a part tells enough.
+        cells.take(5000).map(|cell| width(&cell.text)).fold(heading, usize::max)
+    };
+    let widths = fitted(grid, &wide, room);
+    let fixed = 1 + usize::from(grid.list.columns.first().is_some_and(|column| column == "NAMESPACE"));
+    let mut used = 0;
+    let mut shown = Vec::new();
+    for at in (0..grid.list.columns.len()).filter(|at| *at < fixed || *at >= fixed + grid.left) {
+        let is_last = at + 1 == grid.list.columns.len();
+        let own = widths.get(at).copied().unwrap_or_default();
+        let wanted = if is_last { own } else { own.min(WIDEST) };
+        let left = room.saturating_sub(used);
+        if left == 0 || (left < wanted && left < 4) {
+            break;
+        }
+        let own = wanted.min(left);
+        shown.push((at, own));
+        used += own + GAP;
+    }
+    shown
+}
+
+/// The widths of all columns. Where they have no room together, the longest names are cut so that the others are seen.
+fn fitted(grid: &Grid, wide: &dyn Fn(usize) -> usize, room: usize) -> Vec<usize> {
+    const LEAST: usize = 28;
+    let mut widths: Vec<usize> = (0..grid.list.columns.len()).map(wide).collect();
+    let excess = widths.iter().map(|own| own + GAP).sum::<usize>().saturating_sub(room + GAP);
+    let name = 1 + usize::from(grid.list.columns.first().is_some_and(|column| column == "NAMESPACE"));
+    if let Some(own) = widths.get_mut(name - 1) {
+        *own = own.saturating_sub(excess).max(LEAST.min(*own));
+    }
+    widths
+}

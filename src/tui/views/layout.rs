@@ -1,0 +1,82 @@
+//! Where things stand on the screen: views draw by it, and actions move by it.
+
+use ratatui::layout::Rect;
+
+use crate::tui::keys::{KEYS, Place};
+use crate::tui::state::{Screen, State, View};
+
+/// The least columns and lines that make sense.
+pub const SMALLEST: (u16, u16) = (40, 10);
+/// Lines above the body.
+pub const HEADER: u16 = 3;
+/// Lines below it.
+pub const FOOTER: u16 = 1;
+/// From so many columns on, a change stands beside the list of changes.
+const WIDE: u16 = 130;
+/// Lines of findings on the first screen.
+pub const FINDINGS: usize = 3;
+
+/// Lines of the body.
+pub fn body(state: &State) -> usize {
+    usize::from(state.size.1.saturating_sub(HEADER + FOOTER))
+}
+
+fn body_area(state: &State) -> Rect {
+    Rect { x: 0, y: HEADER, width: state.size.0, height: state.size.1.saturating_sub(HEADER + FOOTER) }
+}
+
+/// The list of changes, and what one of them changed.
+pub fn halves(body: Rect) -> (Rect, Rect) {
+    if body.width >= WIDE {
+        let left = body.width / 2;
+        return (Rect { width: left, ..body }, Rect { x: body.x + left, width: body.width - left, ..body });
+    }
+    let above = (body.height * 2 / 5).max(4).min(body.height);
+    (Rect { height: above, ..body }, Rect { y: body.y + above, height: body.height - above, ..body })
+}
+
+/// Lines above the first row of a table, counted in the body: its title and its headings.
+const TITLE_AND_HEADINGS: usize = 2;
+
+/// Lines of facts on the first screen.
+pub fn facts_lines(state: &State) -> usize {
+    let Some(Screen { view: View::Overview { facts: Some(facts), .. }, .. }) = state.top() else { return 0 };
+    let more = state.checked.as_ref().map_or(0, Vec::len);
+    let findings = (facts.findings.len() + more).max(1);
+    4 + findings.min(FINDINGS) + usize::from(findings > FINDINGS) + 1
+}
+
+/// How many rows of the screen's table are seen.
+pub fn rows(state: &State) -> usize {
+    match state.top().map(Screen::place) {
+        Some(Place::Overview) => body(state).saturating_sub(facts_lines(state) + 1),
+        Some(Place::History) => usize::from(halves(body_area(state)).0.height).saturating_sub(TITLE_AND_HEADINGS),
+        _ => body(state).saturating_sub(TITLE_AND_HEADINGS),
+    }
+}
+
+/// The line of the terminal on which the first row of the table stands.
+pub fn first_row(state: &State) -> Option<usize> {
+    state.top()?.grid()?;
+    let above = match state.top().map(Screen::place) {
+        Some(Place::Overview) => facts_lines(state) + 1,
+        _ => TITLE_AND_HEADINGS,
+    };
+    Some(usize::from(HEADER) + above)
+}
+
+/// How many lines of the screen's text are seen.
+pub fn text_rows(state: &State) -> usize {
+    match state.top().map(Screen::place) {
+        Some(Place::History) => {
+            let (left, right) = halves(body_area(state));
+            usize::from(right.height).saturating_sub(if right.y > left.y { 1 } else { 0 } + 1)
+        }
+        _ => body(state).saturating_sub(1),
+    }
+}
+
+/// The last line that help can begin with.
+pub fn last_help_line(state: &State) -> usize {
+    (KEYS.len() + super::help::LINES_AROUND).saturating_sub(body(state))
+}

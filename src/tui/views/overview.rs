@@ -1,0 +1,109 @@
+//! The first screen: what this is, whose cluster, how healthy, and where to go.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::{grid, layout, line};
+use crate::render;
+use crate::tui::ask::{Finding, Overview, Severity};
+use crate::tui::state::{Grid, State};
+use crate::tui::text::fit;
+use crate::tui::theme::Theme;
+
+/// Draws it.
+pub fn draw(state: &State, facts: Option<&Overview>, kinds: &Grid, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
+    let Some(facts) = facts else { return };
+    let columns = usize::from(body.width);
+    let mut lines =
+        vec![whose(facts, theme), when(state, facts, theme), size(facts, theme), bytes(facts, theme, columns)];
+    lines.extend(findings(state, facts, theme, columns));
+    let used = layout::facts_lines(state) as u16;
+    for (at, text) in (0..used.min(body.height)).zip(lines) {
+        frame.render_widget(text, line(body, at));
+    }
+    let below = Rect { y: body.y + used.min(body.height), height: body.height.saturating_sub(used), ..body };
+    grid::draw(kinds, true, theme, frame, below);
+}
+
+fn fact(name: &str, text: String, theme: Theme) -> Line<'static> {
+    Line::from(vec![Span::styled(format!(" {name:<9}"), theme.dim()), Span::raw(text)])
+}
+
+fn whose(facts: &Overview, theme: Theme) -> Line<'static> {
+    const MOST_NAMED: usize = 4;
+    let mut text = match facts.nodes.len() {
+        0 => "no Node is in this store".to_owned(),
+        _ => {
+            let names = facts.nodes.iter().take(MOST_NAMED).map(|(name, _)| name.as_str());
+            let mut names = names.collect::<Vec<_>>().join(", ");
+            if let Some(more) = facts.nodes.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
+                names.push_str(&format!(" and {more} more"));
+            }
+            names
+        }
+    };
+    text.push_str(&facts.release.as_ref().map_or(String::new(), |release| format!(" · Kubernetes {release}")));
+    fact("cluster", text, theme)
+}
+
+fn when(state: &State, facts: &Overview, theme: Theme) -> Line<'static> {
+    let compact = state.opened().map_or(0, |opened| opened.compact);
+    let newest = facts.newest.map_or("no object tells a time".to_owned(), |at| format!("newest stamp {at:.0}"));
+    let history = match compact {
+        0 => "never compacted".to_owned(),
+        compact => format!("history whole from revision {}", render::count(compact.unsigned_abs())),
+    };
+    fact("time", format!("{newest} · {history}"), theme)
+}
+
+fn size(facts: &Overview, theme: Theme) -> Line<'static> {
+    let [live, changes, tombstones, leases] = facts.counts.map(render::count);
+    fact("keys", format!("{live} live · {changes} changes, {tombstones} of them deletes · {leases} leases"), theme)
+}
+
+fn bytes(facts: &Overview, theme: Theme, columns: usize) -> Line<'static> {
+    let [file, live, superseded, free, index] = facts.bytes;
+    let share = |part: u64| if file == 0 { 0.0 } else { part as f64 * 100.0 / file as f64 };
+    let part = |name: &str, bytes: u64| format!("{name} {} ({:.0} %)", render::bytes(bytes), share(bytes));
+    let parts = [part("live", live), part("superseded", superseded), part("free", free), part("index", index)];
+    let all = format!("{} · {}", render::bytes(file), parts.join(" · "));
+    let text =
+        if all.len() + 11 > columns { format!("{} · {} · {}", render::bytes(file), parts[0], parts[1]) } else { all };
+    fact("bytes", text, theme)
+}
+
+fn findings(state: &State, facts: &Overview, theme: Theme, columns: usize) -> Vec<Line<'static>> {
+    let checked = state.checked.as_deref();
+    let mut all: Vec<&Finding> = facts.findings.iter().chain(checked.unwrap_or_default()).collect();
+    all.sort_by_key(|finding| finding.severity);
+    if all.is_empty() {
+        let text = match checked {
+            Some(_) => "pages, rows and hashes agree",
+            None => "pages and rows agree; the hashes of the whole file are being checked",
+        };
+        return vec![Line::from(vec![
+            Span::styled(" health   ", theme.dim()),
+            Span::styled(format!("✓ {text}"), theme.good()),
+        ])];
+    }
+    let show = |(at, finding): (usize, &&Finding)| {
+        let (mark, style) = match finding.severity {
+            Severity::Damage => ("! ", theme.bad()),
+            Severity::Warning => ("! ", theme.warning()),
+            Severity::Note => ("· ", theme.dim()),
+        };
+        let name = if at == 0 { " health   " } else { "          " };
+        let text = fit(&finding.text, columns.saturating_sub(13));
+        Line::from(vec![Span::styled(name, theme.dim()), Span::styled(format!("{mark}{text}"), style)])
+    };
+    let mut lines: Vec<Line<'static>> = all.iter().take(layout::FINDINGS).enumerate().map(show).collect();
+    if let Some(more) = all.len().checked_sub(layout::FINDINGS).filter(|more| *more > 0) {
+        lines.push(Line::from(vec![
+            Span::raw(format!("          and {more} more: ")),
+            Span::styled("!", theme.key()),
+            Span::raw(" shows them"),
+        ]));
+    }
+    lines
+}

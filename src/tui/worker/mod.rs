@@ -1,0 +1,251 @@
+//! The thread that reads: it opens the store, and answers what screens ask, so that the terminal never waits.
+
+mod changed;
+mod history;
+mod keys;
+mod object;
+mod overview;
+mod tables;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+
+use jiff::Timestamp;
+
+use super::ask::{Answer, Ask, Finding, KindName, Opened, Severity, Trouble};
+use crate::kube::minor::Minor;
+use crate::model::{Engine, History};
+use crate::ops::info::Info;
+use crate::ops::keyring::{Given, Keyring};
+use crate::ops::moments;
+use crate::ops::objects::{ObjectError, Objects};
+use crate::ops::store::{self, OpenError, OpenStore};
+use crate::source::{Choice, Watch};
+
+/// What to open, and with what.
+#[derive(Debug)]
+pub struct Opening {
+    /// The path that the user named.
+    pub path: PathBuf,
+    /// Which of several stores.
+    pub choice: Choice,
+    /// What opens encrypted values.
+    pub given: Given,
+    /// The release to print as.
+    pub minor: Option<Minor>,
+    /// Where the files go that were opened, so that they can be compared at the end.
+    pub opened: Sender<Watch>,
+}
+
+/// A question with its number, which the answer carries too.
+pub type Ticket = u64;
+
+/// Answers under this number are about the store as a whole.
+pub const UNASKED: Ticket = 0;
+
+/// A store that is open, and what is needed to read it.
+pub(super) struct Reader {
+    source: Arc<OpenStore>,
+    keyring: Keyring,
+    minor: Option<Minor>,
+    notes: Vec<String>,
+    keys_fault: Option<String>,
+}
+
+/// Opens the store, then answers until nobody asks any more.
+pub fn run(opening: &Opening, asks: &Receiver<(Ticket, Ask)>, answers: &Sender<(Ticket, Answer)>) {
+    let opened = store::open_and_hash(&opening.path, &opening.choice);
+    let source = match opened {
+        Ok(source) => Arc::new(source),
+        Err(error) => {
+            let _ = answers.send((UNASKED, Answer::Closed(cannot_open(&error, opening))));
+            return;
+        }
+    };
+    let _ = opening.opened.send(source.watch.clone());
+    let (keyring, mut notes, keys_fault) = match opening.given.keyring(&source) {
+        Ok((keyring, notes)) => (keyring, notes, None),
+        Err(error) => (Keyring::new(), Vec::new(), Some(error.to_string())),
+    };
+    notes.splice(0..0, source.notes.iter().cloned());
+    let reader = Reader { source, keyring, minor: opening.minor, notes, keys_fault };
+    if answers.send((UNASKED, Answer::Opened(Box::new(reader.opened())))).is_err() {
+        return;
+    }
+    reader.check_behind(answers);
+    while let Ok(first) = asks.recv() {
+        let waiting: Vec<(Ticket, Ask)> = std::iter::once(first).chain(asks.try_iter()).collect();
+        for (at, (ticket, ask)) in waiting.iter().enumerate() {
+            // Whoever moves faster than objects are decoded wants only the last one.
+            let later = waiting.get(at + 1..).unwrap_or_default();
+            if later.iter().any(|(_, other)| std::mem::discriminant(other) == std::mem::discriminant(ask)) {
+                continue;
+            }
+            if answers.send((*ticket, reader.answer_safely(ask))).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn cannot_open(error: &OpenError, opening: &Opening) -> Trouble {
+    let path = super::shell_word(&opening.path.to_string_lossy());
+    Trouble {
+        title: "no store could be opened here".to_owned(),
+        what: error.to_string(),
+        advice: vec![
+            "Nothing was written, and nothing was locked.".to_owned(),
+            "The same without a screen, for a script or a report:".to_owned(),
+            format!("$ kinescope info {path}"),
+        ],
+    }
+}
+
+impl Reader {
+    fn history(&self) -> &History {
+        self.source.store.history()
+    }
+
+    fn at(&self, at: Option<i64>) -> i64 {
+        at.unwrap_or_else(|| self.history().current_revision())
+    }
+
+    fn objects(&self, at: Option<i64>) -> Objects<'_> {
+        Objects::new(self.history(), &self.keyring, self.minor, self.at(at))
+    }
+
+    fn opened(&self) -> Opened {
+        let objects = self.objects(None);
+        let info = Info::of(&self.source, true);
+        let engine = match (info.engine, &info.etcd) {
+            (Engine::Kine, _) => "kine/SQLite",
+            (Engine::Etcd, Some(etcd)) if etcd.replay.is_some() => "etcd data directory",
+            (Engine::Etcd, Some(etcd)) if etcd.snapshot_shaped => "etcd snapshot",
+            (Engine::Etcd, _) => "etcd/bbolt",
+        };
+        let kinds = objects.registry().resources().iter().map(|resource| {
+            let names = [&resource.plural, &resource.singular].into_iter().chain(&resource.short_names);
+            KindName { full: resource.full_name(), aliases: names.map(ToString::to_string).collect() }
+        });
+        Opened {
+            engine: engine.to_owned(),
+            bytes: info.bytes.file,
+            current: info.current_revision,
+            compact: info.compact_revision,
+            kinds: kinds.collect(),
+            notes: self.notes.clone(),
+            keys: self.keys_fault.clone(),
+        }
+    }
+
+    /// Hashes the whole file on a thread of its own, and tells what that finds.
+    fn check_behind(&self, answers: &Sender<(Ticket, Answer)>) {
+        let (source, answers) = (Arc::clone(&self.source), answers.clone());
+        let check = move || {
+            let quick = Info::of(&source, true).damage;
+            let more = Info::of(&source, false).damage.into_iter().filter(|damage| !quick.contains(damage));
+            let findings = more.map(|damage| Finding { severity: Severity::Damage, text: damage.to_string() });
+            let _ = answers.send((UNASKED, Answer::Checked(findings.collect())));
+        };
+        // Without a thread the hashes stay unchecked; `info` has them.
+        let _ = std::thread::Builder::new().name("check".to_owned()).spawn(check);
+    }
+
+    /// A defect of ours must not take the terminal down with it.
+    fn answer_safely(&self, ask: &Ask) -> Answer {
+        let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.answer(ask)));
+        answer.unwrap_or_else(|_| {
+            Answer::Failed(Trouble {
+                title: "a defect of kinescope".to_owned(),
+                what: "working this out failed in a way that must not happen; everything else still works".to_owned(),
+                advice: Vec::new(),
+            })
+        })
+    }
+
+    fn answer(&self, ask: &Ask) -> Answer {
+        match ask {
+            Ask::Overview { at } => Answer::Overview(Box::new(self.overview(*at))),
+            Ask::Table { resource, at, deleted, wide } => self.table(resource, *at, *deleted, *wide),
+            Ask::Keys { prefix, at } => Answer::List(self.keys(prefix, *at)),
+            Ask::Leases => Answer::List(self.leases()),
+            Ask::Health => Answer::Text(Box::new(self.health())),
+            Ask::Object { key, revision, reveal, managed } => {
+                Answer::Text(Box::new(self.object(*key, *revision, *reveal, *managed)))
+            }
+            Ask::History { key, at } => Answer::History(self.changes(*key, *at)),
+            Ask::Diff { key, revision, reveal } => Answer::Diff(self.difference(*key, *revision, *reveal)),
+            Ask::Moment { text } => Answer::Moment(self.moment(text)),
+        }
+    }
+
+    /// The revision that a number or a time means, as `--at` has it.
+    fn moment(&self, text: &str) -> Result<(i64, String), String> {
+        let history = self.history();
+        let current = history.current_revision();
+        let bare = text.trim().replace(',', "");
+        let incomplete = |revision: i64| match history.compact_revision() {
+            compact if revision < compact => {
+                format!("; below the compact revision {compact}: only what survives is shown")
+            }
+            _ => String::new(),
+        };
+        if let Ok(revision) = bare.parse::<i64>() {
+            return match revision {
+                1.. if revision <= current => Ok((revision, format!("as asked{}", incomplete(revision)))),
+                _ => Err(format!("revision {revision}: this store has the revisions 1 to {current}")),
+            };
+        }
+        let moment: Timestamp = text.trim().parse().map_err(|_| {
+            format!("{text:?} is neither a revision nor a time; times are written as 2026-01-02T15:04:05Z")
+        })?;
+        let found = moments::revision_of(history, moment).map_err(|error| error.to_string())?;
+        let (before, before_at) = found.before;
+        let after = found.after.map_or(String::new(), |(after, at)| format!(", revision {after} says {at}"));
+        Ok((
+            found.revision,
+            format!("by stamps: revision {before} says {before_at}{after}{}", incomplete(found.revision)),
+        ))
+    }
+
+    /// A screen for an object that cannot be shown.
+    fn trouble(&self, objects: &Objects<'_>, error: &ObjectError, key: &[u8]) -> Trouble {
+        let path = super::shell_word(&self.source.name);
+        let name = super::shell_word(&crate::render::key(key));
+        let at = objects.revision();
+        match error {
+            ObjectError::Locked { reason, .. } => Trouble {
+                title: "encrypted, and the key is not at hand".to_owned(),
+                what: reason.to_string(),
+                advice: vec![
+                    "k3s keeps the key in this store, sealed with the server token. Leave with q, then:".to_owned(),
+                    format!("$ kinescope {path} --token-file /var/lib/rancher/k3s/server/token"),
+                    "or, with the configuration of the API server:".to_owned(),
+                    format!("$ kinescope {path} --encryption-config FILE"),
+                    "Whether a token fits this store:".to_owned(),
+                    format!("$ kinescope bootstrap {path} --token-file FILE"),
+                    "Its history (h) and its size are known without a key.".to_owned(),
+                ],
+            },
+            ObjectError::Damage(damage) => Trouble {
+                title: "the bytes of this value are damaged".to_owned(),
+                what: damage.to_string(),
+                advice: vec![
+                    "Earlier revisions may be whole: [ steps back, h lists them.".to_owned(),
+                    "What else is wrong with the file: ! lists it, and so does".to_owned(),
+                    format!("$ kinescope info {path}"),
+                ],
+            },
+            ObjectError::Show { .. } => Trouble {
+                title: "these bytes are no object".to_owned(),
+                what: error.to_string(),
+                advice: vec![
+                    "Earlier revisions may be whole: [ steps back, h lists them.".to_owned(),
+                    "The stored bytes:".to_owned(),
+                    format!("$ kinescope get {path} {name} --at {at} --raw"),
+                ],
+            },
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What the first screen says: whose cluster, how much, how healthy, and the kinds that there are.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::Reader;
+use crate::kube::resources::Identity;
+use crate::kube::selector::LabelSelector;
+use crate::model::{Change, KeyState};
+use crate::ops::info::Info;
+use crate::ops::objects::{MinorFrom, ObjectError, Objects};
+use crate::render;
+use crate::tui::ask::{Cell, Finding, List, Overview, Row, Severity, Syntax, Target, Text, Tone};
+
+/// How much there is of one kind.
+#[derive(Default)]
+struct Sum<'s> {
+    target: Option<Target>,
+    live: u64,
+    deleted: u64,
+    unknown: u64,
+    changes: u64,
+    bytes: u64,
+    sample: Option<&'s Change>,
+}
+
+impl Reader {
+    pub(super) fn overview(&self, at: Option<i64>) -> Overview {
+        let objects = self.objects(at);
+        let info = Info::of(&self.source, true);
+        let nodes = self.nodes(&objects);
+        let release = match objects.minor().1 {
+            MinorFrom::Newest => None,
+            MinorFrom::Node | MinorFrom::Given => {
+                nodes.iter().map(|(_, version)| version).max().filter(|version| !version.is_empty()).cloned()
+            }
+        };
+        let (kinds, locked) = self.kinds(&objects);
+        Overview {
+            nodes,
+            release,
+            newest: objects.newest_stamp(),
+            bytes: [info.bytes.file, info.bytes.live, info.bytes.superseded, info.bytes.free, info.bytes.index],
+            counts: [info.counts.live_keys, info.counts.changes, info.counts.tombstones, info.leases],
+            findings: self.findings(&info, &objects, locked.as_ref()),
+            kinds,
+        }
+    }
+
+    /// Names and versions of the nodes.
+    fn nodes(&self, objects: &Objects<'_>) -> Vec<(String, String)> {
+        let Ok(resource) = objects.registry().find("nodes") else { return Vec::new() };
+        let found = objects.select(resource, None, None, &LabelSelector::default());
+        let node = |change: &&Change| {
+            let name = objects.object(change.key)?.name.to_owned();
+            let tree = objects.tree(change, &objects.whole(change)).ok().map(|(tree, _)| tree);
+            let version = tree.as_ref().and_then(|tree| tree.pointer("/status/nodeInfo/kubeletVersion"));
+            Some((crate::tui::text::harmless(&name), version.and_then(Value::as_str).unwrap_or_default().to_owned()))
+        };
+        found.live.iter().filter_map(node).collect()
+    }
+
+    /// The kinds with their counts, and the first value that stays closed.
+    fn kinds(&self, objects: &Objects<'_>) -> (List, Option<ObjectError>) {
+        let history = self.history();
+        let view = history.at(objects.revision());
+        let mut sums: HashMap<String, Sum<'_>> = HashMap::new();
+        for key in history.keys().ids() {
+            let before = |change: &&Change| change.revision.main <= objects.revision();
+            let changes = history.changes_of(key).take_while(before);
+            let (count, bytes) =
+                changes.fold((0, 0), |(n, bytes), change| (n + 1, bytes + u64::from(change.value.len)));
+            if count == 0 {
+                continue;
+            }
+            let (name, target) = match objects.identity(key) {
+                Identity::Object(id) => (id.resource.full_name(), Target::Kind(id.resource.full_name())),
+                Identity::Unlisted { group, plural, .. } => {
+                    let name = if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") };
+                    let group = if group.is_empty() { String::new() } else { format!("{group}/") };
+                    let prefix = format!("{}/{group}{plural}/", objects.registry().root());
+                    (format!("{name} (no definition)"), Target::Prefix(prefix.into_bytes()))
+                }
+                Identity::Special(_) | Identity::Foreign => {
+                    ("(keys that are no objects)".to_owned(), Target::Prefix(Vec::new()))
+                }
+            };
+            let sum = sums.entry(name).or_default();
+            sum.target.get_or_insert(target);
+            sum.changes += count;
+            sum.bytes += bytes;
+            match view.state(key) {
+                KeyState::Live(change) => {
+                    sum.live += 1;
+                    sum.sample.get_or_insert(change);
+                }
+                KeyState::Absent(_) => sum.deleted += 1,
+                KeyState::Unknown => sum.unknown += 1,
+            }
+        }
+        let is_locked = |sum: &Sum<'_>| objects.plain(sum.sample?).err();
+        let locked = sums.values().find_map(is_locked);
+        (list(sums, is_locked), locked)
+    }
+
+    fn findings(&self, info: &Info, objects: &Objects<'_>, locked: Option<&ObjectError>) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = Vec::new();
+        let mut add =
+            |severity, text: String| findings.push(Finding { severity, text: crate::tui::text::harmless(&text) });
+        for damage in &info.damage {
+            add(Severity::Damage, damage.to_string());
+        }
+        if let Some(fault) = &self.keys_fault {
+            add(Severity::Warning, format!("the keys that were given do not help: {fault}"));
+        }
+        match locked {
+            Some(ObjectError::Locked { reason, .. }) => add(Severity::Warning, format!("values are {reason}")),
+            Some(other) => add(Severity::Damage, other.to_string()),
+            None => {}
+        }
+        for error in objects.registry().unreadable() {
+            add(Severity::Warning, format!("a definition cannot be used: {error}"));
+        }
+        if let Some(etcd) = &info.etcd {
+            if !etcd.alarms.is_empty() {
+                add(Severity::Warning, format!("etcd has raised alarms: {}", etcd.alarms.join(", ")));
+            }
+            let replay = etcd.replay.iter();
+            for replay in replay {
+                if replay.applied > 0 {
+                    let applied = render::count(replay.applied);
+                    add(
+                        Severity::Note,
+                        format!("{applied} entries of the raft log are not in the database yet; they are shown"),
+                    );
+                }
+                replay.notes.iter().for_each(|note| add(Severity::Note, note.clone()));
+            }
+        }
+        if objects.minor().1 == MinorFrom::Newest && info.counts.live_keys > 0 {
+            let minor = objects.minor().0;
+            add(
+                Severity::Note,
+                format!(
+                    "no Node tells the Kubernetes release: shown as {minor} would; --kubernetes-version says another"
+                ),
+            );
+        }
+        for note in &self.notes {
+            add(Severity::Note, note.clone());
+        }
+        findings.sort_by_key(|finding| finding.severity);
+        findings
+    }
+
+    /// All findings, as a text.
+    pub(super) fn health(&self) -> Text {
+        let objects = self.objects(None);
+        let info = Info::of(&self.source, false);
+        let (_, locked) = self.kinds(&objects);
+        let mut findings = self.findings(&info, &objects, locked.as_ref());
+        findings.dedup();
+        let mut text = String::new();
+        if !findings.iter().any(|finding| finding.severity < Severity::Note) {
+            text.push_str("Nothing is wrong: pages, rows, chains and hashes agree.\n\n");
+        }
+        for finding in &findings {
+            let mark = match finding.severity {
+                Severity::Damage => "DAMAGE ",
+                Severity::Warning => "WARNING",
+                Severity::Note => "note   ",
+            };
+            text.push_str(&format!("{mark}  {}\n", finding.text));
+        }
+        text.push('\n');
+        for line in render::info_text(&self.source.name, &info) {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        let lines = Text::lines_of(&text, Syntax::Plain);
+        Text { title: "health".to_owned(), lines, ..Text::default() }
+    }
+}
+
+fn list<'s>(sums: HashMap<String, Sum<'s>>, is_locked: impl Fn(&Sum<'s>) -> Option<ObjectError>) -> List {
+    let all: u64 = sums.values().map(|sum| sum.bytes).sum();
+    let unknown = sums.values().any(|sum| sum.unknown > 0);
+    let mut rows: Vec<(u64, String, Row)> = Vec::with_capacity(sums.len());
+    for (name, sum) in sums {
+        let tone = match is_locked(&sum) {
+            Some(ObjectError::Locked { .. }) => Tone::Locked,
+            Some(_) => Tone::Damaged,
+            None if sum.live == 0 && sum.unknown == 0 => Tone::Deleted,
+            None => Tone::Plain,
+        };
+        let share = if all == 0 { 0.0 } else { sum.bytes as f64 / all as f64 };
+        let number = |number: u64| Cell::number(render::count(number), number as f64);
+        let mut cells = vec![Cell::text(&name), number(sum.live), number(sum.deleted)];
+        if unknown {
+            cells.push(number(sum.unknown));
+        }
+        cells.push(number(sum.changes));
+        cells.push(Cell::number(render::bytes(sum.bytes), sum.bytes as f64));
+        cells.push(Cell::number(format!("{:>4.1} % {}", share * 100.0, bar(share)), share));
+        let target = sum.target.unwrap_or(Target::Nothing);
+        rows.push((sum.bytes, name, Row { cells, target, tone, namespace: None }));
+    }
+    rows.sort_by(|left, right| (right.0, &left.1).cmp(&(left.0, &right.1)));
+    let mut columns = vec!["KIND", "LIVE", "DELETED"];
+    if unknown {
+        columns.push("UNKNOWN");
+    }
+    columns.extend(["CHANGES", "BYTES", "SHARE"]);
+    List {
+        columns: columns.into_iter().map(str::to_owned).collect(),
+        rows: rows.into_iter().map(|(_, _, row)| row).collect(),
+        note: unknown.then(|| "UNKNOWN: no row that old survives the compaction".to_owned()),
+        empty: "this store has no keys at all at this moment".to_owned(),
+    }
+}
+
+/// A share as a bar of at most twelve columns, in eighths.
+fn bar(share: f64) -> String {
+    const FULL: f64 = 12.0 * 8.0;
+    let eighths = (share.clamp(0.0, 1.0) * FULL).round() as usize;
+    let mut out = "█".repeat(eighths / 8);
+    out.extend(["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"].get(eighths % 8).copied());
+    out
+}

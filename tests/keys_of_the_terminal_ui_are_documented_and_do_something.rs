@@ -1,0 +1,78 @@
+//! The key table is the truth about the keys: `docs/tui.md` has it, every key of it can be reached where it says so, and does
+//! something there; a key that cannot work says why.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod fixtures;
+mod screens;
+
+use kinescope::tui::keys::{self, Found, KEYS, Place};
+use screens::Session;
+
+#[test]
+fn the_documentation_has_the_key_table() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/tui.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (before, _) = text.split_once("## Keys\n").unwrap();
+    let expected = format!("{before}## Keys\n\n{}", keys::markdown());
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&path, expected).unwrap();
+        return;
+    }
+    assert_eq!(text, expected, "UPDATE_SNAPSHOTS=1 writes the table anew");
+}
+
+#[test]
+fn no_key_has_two_meanings_on_one_screen() {
+    for place in Place::ALL {
+        let mut seen = std::collections::BTreeSet::new();
+        for binding in KEYS.iter().filter(|binding| binding.places.contains(&place)) {
+            assert!(!binding.what.is_empty() && !binding.keys.is_empty());
+            for key in binding.keys {
+                assert!(seen.insert(*key), "{key} in {place:?}");
+                assert!(matches!(keys::find(place, key), Found::Do(action) if action == binding.action), "{key}");
+            }
+        }
+    }
+}
+
+/// The screens, each reached by its keys.
+const WAYS: [(Place, &[&str]); 7] = [
+    (Place::Overview, &["down"]),
+    (Place::Table, &[":po", "enter", "down"]),
+    (Place::Object, &[":po", "enter", "enter", "/a", "enter", "right", "down"]),
+    (Place::History, &[":lease", "enter", "enter", "h", "down", "right"]),
+    (Place::Keys, &["r", "down"]),
+    (Place::Leases, &["l", "down"]),
+    (Place::Health, &["!", "/e", "enter", "down", "right"]),
+];
+
+#[test]
+fn every_key_does_something_where_the_table_has_it() {
+    let path = fixtures::unpacked("etcd-3.6").join("final.etcd");
+    for (place, way) in WAYS {
+        let mut session = Session::open(&path, (100, 16));
+        session.press(way);
+        assert_eq!(session.state.top().unwrap().place(), place);
+        for binding in KEYS.iter().filter(|binding| binding.places.contains(&place)) {
+            for key in binding.keys {
+                let before = format!("{:?}", session.state);
+                let mut there = session.fork();
+                there.press(&[*key]);
+                assert_ne!(before, format!("{:?}", there.state), "{key} on {place:?} does nothing, and says nothing");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_that_cannot_work_says_why() {
+    let path = fixtures::unpacked("etcd-3.6").join("final.etcd");
+    let mut session = Session::open(&path, (100, 30));
+    for (key, reason) in
+        [("D", "works in: table"), ("x", "works in: object, history"), ("z", "does nothing"), ("esc", "first screen")]
+    {
+        session.press(&[key]);
+        let said = session.state.said.clone().unwrap();
+        assert!(said.is_refusal && said.text.contains(reason), "{key}: {}", said.text);
+    }
+}
