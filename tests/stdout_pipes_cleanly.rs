@@ -13,7 +13,8 @@ use std::process::{Command, Stdio};
 use command::{copy, kinescope, ran, run};
 use fixtures::unpacked;
 
-const COMMANDS: [&str; 9] = ["info", "ls", "get", "log", "dump", "convert", "bootstrap", "completions", "man"];
+const COMMANDS: [&str; 10] =
+    ["info", "ls", "get", "log", "dump", "convert", "recover", "bootstrap", "completions", "man"];
 
 fn snapshot() -> PathBuf {
     unpacked("etcd-3.6").join("middle.snapshot")
