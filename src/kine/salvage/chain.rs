@@ -29,23 +29,24 @@ pub(super) struct Payload {
     whole: bool,
 }
 
-/// By how many pages the file is shifted, from a page number on: pages that are missing move all that follow.
+/// By how many pages the file is shifted, from a page number on: pages that are missing move all that follow. Where that is
+/// not known, page numbers lead nowhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Shifts(BTreeMap<u32, i64>);
+pub(super) struct Shifts(BTreeMap<u32, Option<i64>>);
 
 impl Shifts {
     /// No shift but these: a page number from which on it holds, and the shift.
-    pub fn new(steps: impl IntoIterator<Item = (u32, i64)>) -> Self {
+    pub fn new(steps: impl IntoIterator<Item = (u32, Option<i64>)>) -> Self {
         Self(steps.into_iter().collect())
     }
 
     /// Whether the file is shifted anywhere.
     pub fn is_any(&self) -> bool {
-        self.0.values().any(|&shift| shift != 0)
+        self.0.values().any(|&shift| shift != Some(0))
     }
 
     fn of(&self, no: PageNo) -> Option<PageNo> {
-        let shift = self.0.range(..=no.get()).next_back().map_or(0, |(_, &shift)| shift);
+        let shift = self.0.range(..=no.get()).next_back().map_or(Some(0), |(_, &shift)| shift)?;
         PageNo::new(u32::try_from(i64::from(no.get()) + shift).ok()?)
     }
 }

@@ -372,7 +372,8 @@ fn source(standing: Standing) -> Source {
 }
 
 /// An overflow page belongs to one row. A copy that is not in use and goes on in pages of a row that is, lost its own; of
-/// two rows in use that claim one page neither can be believed beyond its cell unless its content closes.
+/// two rows in use that claim one page neither can be believed beyond its cell. That its content closes proves nothing: objects
+/// of one kind and length close in each other's pages.
 fn refuse_taken_pages(copies: &mut [Copy<'_>]) {
     let mut owners: HashMap<PageNo, Option<i64>> = HashMap::new();
     for copy in copies.iter().filter(|copy| copy.standing <= Standing::Unknown && copy.world == World::Current) {
@@ -400,7 +401,7 @@ fn refuse_taken_pages(copies: &mut [Copy<'_>]) {
         }
         for (range, check) in [(&copy.value, &mut copy.value_check), (&copy.old_value, &mut copy.old_check)] {
             let beyond = range.as_ref().is_some_and(|range| copy.payload.overflows(range));
-            if beyond && (!in_use || *check != Check::Sound) {
+            if beyond {
                 *check = Check::Bad;
             }
         }

@@ -22,7 +22,7 @@ pub(super) fn learn(images: &Images, copies: &[Copy<'_>]) -> Shifts {
     }
     let step = (broken.len() / SAMPLE).max(1);
     let votes = |shift: i64| {
-        let shifts = Shifts::new([(0, shift)]);
+        let shifts = Shifts::new([(0, Some(shift))]);
         broken.iter().step_by(step).filter(|copy| holds(images, copy, &shifts)).count()
     };
     let likely = (-FARTHEST..=FARTHEST).filter(|&shift| shift != 0).map(|shift| (votes(shift), shift));
@@ -30,15 +30,31 @@ pub(super) fn learn(images: &Images, copies: &[Copy<'_>]) -> Shifts {
     if likely.is_empty() {
         return Shifts::default();
     }
-    let sound = copies.iter().filter(of_now).filter(|copy| is_good(copy) && copy.value_check == Check::Sound);
-    let mut seen: Vec<(u32, i64)> = sound.filter_map(|copy| Some((copy.cell.overflow?.get(), 0))).collect();
-    for &shift in &likely {
-        let shifts = Shifts::new([(0, shift)]);
-        let held = broken.iter().filter(|copy| holds(images, copy, &shifts));
-        seen.extend(held.filter_map(|copy| Some((copy.cell.overflow?.get(), shift))));
+    // Objects of one kind and length close in each other's pages too: what counts is which shift most chains hold with.
+    let shifts: Vec<i64> = std::iter::once(0).chain(likely).collect();
+    let mut chains: Vec<Chain> = copies
+        .iter()
+        .filter(of_now)
+        .filter_map(|copy| {
+            let held = |&shift: &i64| holds(images, copy, &Shifts::new([(0, Some(shift))]));
+            Some(Chain { page: copy.cell.overflow?.get(), holds: shifts.iter().map(held).collect() })
+        })
+        .collect();
+    chains.sort_unstable();
+    steps(&chains, &shifts)
+}
+
+/// Where a chain begins by its page number, and with which of the shifts it holds.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Chain {
+    page: u32,
+    holds: Vec<bool>,
+}
+
+impl Chain {
+    fn holds(&self, shift: usize) -> bool {
+        self.holds.get(shift) == Some(&true)
     }
-    seen.sort_unstable();
-    steps(&seen)
 }
 
 /// Whether a chain with this shift ends where it should, and what is in it closes.
@@ -48,21 +64,30 @@ fn holds(images: &Images, copy: &Copy<'_>, shifts: &Shifts) -> bool {
     payload.is_whole() && [&copy.value, &copy.old_value].into_iter().flatten().any(sound)
 }
 
-/// The pages from which on a shift holds: where so many in a row agree on another one than before.
-fn steps(seen: &[(u32, i64)]) -> Shifts {
-    let mut steps: Vec<(u32, i64)> = Vec::new();
-    for run in seen.chunk_by(|a, b| a.1 == b.1) {
-        let Some(&(from, shift)) = run.first() else { continue };
-        let now = steps.last().map_or(0, |&(_, shift)| shift);
-        if run.len() >= QUORUM && shift != now {
-            steps.push((from, shift));
+/// The pages from which on a shift holds: it begins with the one that most of the first chains hold with, and changes where
+/// several in a row agree on another one. Pages between two shifts belong to neither.
+fn steps(chains: &[Chain], shifts: &[i64]) -> Shifts {
+    const FIRST: usize = 32;
+    let held = |shift: usize| chains.iter().take(FIRST).filter(|chain| chain.holds(shift)).count();
+    let mut now = (0..shifts.len()).rev().max_by_key(|&shift| held(shift)).unwrap_or(0);
+    let mut steps = vec![(0, shifts.get(now).copied())];
+    let mut last_held = 0;
+    for (at, chain) in chains.iter().enumerate() {
+        if chain.holds(now) {
+            last_held = chain.page;
+            continue;
         }
-    }
-    // Before the first step stands what it stands on: nothing may have been missing there.
-    if let Some((from, shift)) = steps.first_mut()
-        && seen.first().is_some_and(|first| first.1 == *shift)
-    {
-        *from = 0;
+        let run = chains.get(at..).unwrap_or_default();
+        let agrees = |shift: &usize| {
+            let run = run.get(..QUORUM).unwrap_or_default();
+            run.len() == QUORUM && run.iter().all(|chain| chain.holds(*shift) && !chain.holds(now))
+        };
+        if let Some(next) = (0..shifts.len()).find(agrees) {
+            steps.push((last_held.saturating_add(1), None));
+            steps.push((chain.page, shifts.get(next).copied()));
+            now = next;
+            last_held = chain.page;
+        }
     }
     Shifts::new(steps)
 }
