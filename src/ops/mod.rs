@@ -3,6 +3,7 @@
 mod behind;
 pub mod bootstrap;
 pub mod convert;
+pub mod doctor;
 pub mod extract;
 pub mod finding;
 pub mod info;
