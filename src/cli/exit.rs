@@ -2,6 +2,7 @@
 
 use crate::ops::bootstrap::BootstrapError;
 use crate::ops::convert::ConvertError;
+use crate::ops::doctor::DoctorError;
 use crate::ops::keyring::KeyringError;
 use crate::ops::output::OutputError;
 use crate::ops::put::PutError;
@@ -58,6 +59,9 @@ pub enum Failure {
     /// A recovery could not be written.
     #[error(transparent)]
     Recover(#[from] RecoverError),
+    /// A directory could not be looked at.
+    #[error(transparent)]
+    Doctor(#[from] DoctorError),
     /// Files could not be written.
     #[error(transparent)]
     Output(#[from] OutputError),

@@ -5,6 +5,7 @@
 mod bootstrap;
 mod completions;
 mod convert;
+mod doctor;
 mod dump;
 mod exit;
 mod extract;
@@ -89,6 +90,8 @@ enum Command {
     Put(put::Args),
     Recover(recover::Args),
     Bootstrap(bootstrap::Args),
+    Verify(verify::Args),
+    Doctor(doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -138,6 +141,7 @@ pub fn main() -> u8 {
         Command::Recover(args) => recover::run(&args, &mut ui),
         Command::Bootstrap(args) => bootstrap::run(&args, &mut ui),
         Command::Verify(args) => verify::run(&args, &mut ui),
+        Command::Doctor(args) => doctor::run(&args, &mut ui),
         Command::Completions(args) => completions::run(&args, &mut ui),
         Command::Man(args) => man::run(&args, &mut ui),
     };

@@ -28,7 +28,7 @@ pub use put::{put_json, put_text};
 pub use recover::{recover_json, recover_markdown, recover_text, row_line_json};
 pub use tables::{table_text, tables_text};
 pub use text::{bytes, count, key};
-pub use verdict::{verify_json, verify_text};
+pub use verdict::{doctor_json, doctor_text, verify_json, verify_text};
 
 /// The version of the JSON shapes.
 pub const JSON_VERSION: u32 = 1;

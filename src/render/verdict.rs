@@ -3,11 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::{JSON_VERSION, text};
+use crate::ops::doctor::Diagnosis;
 use crate::ops::finding::{Finding, Severity, Verdict};
 use crate::ops::verify::{Looked, Verification};
 
 /// The fields that `verify` and `doctor` have in common.
-pub(super) fn verdict_json(verdict: Verdict, findings: &[Finding]) -> Map<String, Value> {
+fn verdict_json(verdict: Verdict, findings: &[Finding]) -> Map<String, Value> {
     let mut object = Map::new();
     object.insert("version".to_owned(), json!(JSON_VERSION));
     object.insert("verdict".to_owned(), json!(verdict.name()));
@@ -91,7 +92,7 @@ fn looked_text(store: &Looked) -> Vec<String> {
 const MOST_SHOWN: usize = 8;
 
 /// Findings for people: the worst first, many of a kind cut short.
-pub(super) fn findings_text(findings: &[Finding], lines: &mut Vec<String>) {
+fn findings_text(findings: &[Finding], lines: &mut Vec<String>) {
     let mut shown: Option<(Severity, &str, usize)> = None;
     let mut hidden = 0;
     for finding in findings {
@@ -122,4 +123,42 @@ fn tell_hidden(hidden: &mut usize, lines: &mut Vec<String>) {
         lines.push(format!("           and {} more like these; --json lists them", text::count(*hidden as u64)));
         *hidden = 0;
     }
+}
+
+/// `doctor --json`.
+pub fn doctor_json(found: &Diagnosis) -> Value {
+    let mut object = verdict_json(found.verdict, &found.findings);
+    object.insert("server".to_owned(), json!(found.server.display().to_string()));
+    object.insert("starts_on".to_owned(), json!(found.starts_on.name()));
+    object.insert("current_revision".to_owned(), json!(found.store.as_ref().map(|store| store.current_revision)));
+    object.insert("live_keys".to_owned(), json!(found.store.as_ref().map(|store| store.live_keys)));
+    object.insert("token_fits".to_owned(), json!(found.store.as_ref().and_then(|store| store.token_fits)));
+    object.insert("next_start".to_owned(), json!(found.next_start));
+    let fixes = found.fixes.iter().map(|fix| json!({"id": fix.id, "commands": fix.commands}));
+    object.insert("fixes".to_owned(), fixes.collect());
+    Value::Object(object)
+}
+
+/// `doctor` for people, as lines.
+pub fn doctor_text(found: &Diagnosis) -> Vec<String> {
+    let verdict = match found.verdict {
+        Verdict::Restorable => "K3S WOULD START",
+        Verdict::WithLoss => "K3S WOULD START WITH LOSS",
+        Verdict::Not => "K3S WOULD NOT START, OR NOT WITH THIS DATA",
+    };
+    let mut lines = vec![format!("{verdict}  {}", found.server.display())];
+    if let Some(store) = &found.store {
+        lines.extend(looked_text(store));
+    }
+    findings_text(&found.findings, &mut lines);
+    lines.push("at its next start:".to_owned());
+    lines.extend(found.next_start.iter().map(|step| format!("  {step}")));
+    if !found.fixes.is_empty() {
+        lines.push("with k3s stopped, after reading them (nothing was run):".to_owned());
+    }
+    for fix in &found.fixes {
+        lines.push(format!("  # {}", fix.id));
+        lines.extend(fix.commands.iter().map(|command| format!("  {command}")));
+    }
+    lines
 }

@@ -20,5 +20,5 @@ pub use damage::{Damage, FileName, Place};
 pub use error::SourceError;
 pub use fingerprint::{FileId, Watch};
 pub use locate::{Candidate, Layout};
-pub use open::{Choice, File, Files, Opened, open, open_raw};
+pub use open::{Choice, File, Files, Opened, open, open_alone, open_raw};
 pub use sniff::{Format, sniff};

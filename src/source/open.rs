@@ -136,6 +136,15 @@ pub fn open_raw(path: &Path) -> Result<(String, File, Option<File>, Watch), Sour
     Ok((name, map(&tree, &file)?, wal, watch))
 }
 
+/// One file as it is, without what lies beside it.
+///
+/// # Errors
+/// What the operating system says.
+pub fn open_alone(path: &Path) -> Result<File, SourceError> {
+    let (parent, file) = split(path)?;
+    map(&Tree::Disk(parent), &file)
+}
+
 /// Opens a store that was named itself. What the user said about it must be true of it all the same.
 fn open_single(
     tree: &Tree,
