@@ -13,9 +13,11 @@ use std::process::{Command, Stdio};
 use command::{copy, kinescope, ran, run};
 use fixtures::unpacked;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
+    "tui",
     "info",
     "verify",
+    "doctor",
     "ls",
     "get",
     "grep",

@@ -80,6 +80,7 @@ enum Command {
     Tui(tui::Args),
     Info(info::Args),
     Verify(verify::Args),
+    Doctor(doctor::Args),
     Ls(ls::Args),
     Get(get::Args),
     Grep(grep::Args),
@@ -90,8 +91,6 @@ enum Command {
     Put(put::Args),
     Recover(recover::Args),
     Bootstrap(bootstrap::Args),
-    Verify(verify::Args),
-    Doctor(doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
