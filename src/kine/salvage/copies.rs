@@ -213,7 +213,7 @@ fn remains<'a>(
     images: &'a Images,
     image: &Looked<'a>,
     shifts: &Shifts,
-    taken: &mut Vec<(usize, usize)>,
+    taken: &mut [(usize, usize)],
     copies: &mut Vec<Copy<'a>>,
 ) {
     taken.sort_unstable();
@@ -262,9 +262,7 @@ fn before_name<'a>(
             .map(|link| u32::from_be_bytes(*link));
         let overflow = overflow.filter(|_| shape.len > local && !is_cut).and_then(PageNo::new);
         let id = if has_length { rowid_before(image.bytes, start, shape.len) } else { None };
-        let id = id.filter(|&id| {
-            id > prev_revision && id > create_revision || shape.numbers.first() == Some(&0) && id > prev_revision
-        });
+        let id = id.filter(|&id| id > prev_revision);
         let place = Cell { page: image.no, frame: image.frame, start, local: held, len: shape.len, overflow };
         let found = copy(images, image, id, &shape, &place, Standing::Remains, shifts);
         if found.is_some() {

@@ -347,8 +347,7 @@ impl<'a> Merge<'a> {
 fn is_impossible(row: &Row) -> bool {
     let (Some(id), Some(created), Some(deleted)) = (row.id, row.created, row.deleted) else { return false };
     let (Some(create), Some(prev)) = (row.create_revision, row.prev_revision) else { return false };
-    created && deleted
-        || created && create != 0
+    created && (deleted || create != 0)
         || !created && !deleted && !(1..id).contains(&create)
         || !(0..id).contains(&prev)
 }

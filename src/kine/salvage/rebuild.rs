@@ -181,7 +181,6 @@ impl Rebuild {
                 .filter(|before| deleted != Some(true) && before.created != Some(true))
                 .and_then(|before| before.create_revision),
         };
-        let prev_revision = prev_revision.or_else(|| (own_life == Some(id) && false).then_some(0));
         Row {
             id: Some(id),
             key: after.key,

@@ -64,30 +64,38 @@ fn holds(images: &Images, copy: &Copy<'_>, shifts: &Shifts) -> bool {
     payload.is_whole() && [&copy.value, &copy.old_value].into_iter().flatten().any(sound)
 }
 
-/// The pages from which on a shift holds: it begins with the one that most of the first chains hold with, and changes where
-/// several in a row agree on another one. Pages between two shifts belong to neither.
+/// Chains over which shifts are compared.
+const WINDOW: usize = 32;
+/// Chains below which a comparison says nothing.
+const FEWEST: usize = 8;
+
+/// The pages from which on a shift holds. Pages between two shifts belong to neither.
+///
+/// A lost page breaks single chains, and look-alikes make some of them hold elsewhere; a shift breaks all that follow. So another
+/// shift must hold with more than twice as many of the next chains.
 fn steps(chains: &[Chain], shifts: &[i64]) -> Shifts {
-    const FIRST: usize = 32;
-    let held = |shift: usize| chains.iter().take(FIRST).filter(|chain| chain.holds(shift)).count();
-    let mut now = (0..shifts.len()).rev().max_by_key(|&shift| held(shift)).unwrap_or(0);
-    let mut steps = vec![(0, shifts.get(now).copied())];
-    let mut last_held = 0;
+    let mut now = 0;
+    let mut steps = Vec::new();
+    let mut last_held = None;
     for (at, chain) in chains.iter().enumerate() {
         if chain.holds(now) {
-            last_held = chain.page;
+            last_held = Some(chain.page);
             continue;
         }
-        let run = chains.get(at..).unwrap_or_default();
-        let agrees = |shift: &usize| {
-            let run = run.get(..QUORUM).unwrap_or_default();
-            run.len() == QUORUM && run.iter().all(|chain| chain.holds(*shift) && !chain.holds(now))
+        let window = chains.get(at..chains.len().min(at + WINDOW)).unwrap_or_default();
+        let held = |shift: usize| window.iter().filter(|chain| chain.holds(shift)).count();
+        let Some(next) = (0..shifts.len()).max_by_key(|&shift| (held(shift), std::cmp::Reverse(shift))) else {
+            continue;
         };
-        if let Some(next) = (0..shifts.len()).find(agrees) {
-            steps.push((last_held.saturating_add(1), None));
-            steps.push((chain.page, shifts.get(next).copied()));
-            now = next;
-            last_held = chain.page;
+        if !chain.holds(next) || held(next) < QUORUM || held(next) <= 2 * held(now) {
+            continue;
         }
+        steps.push((last_held.map_or(0, |page| page + 1), None));
+        if window.len() < FEWEST {
+            break;
+        }
+        steps.push((if last_held.is_none() { 0 } else { chain.page }, shifts.get(next).copied()));
+        (now, last_held) = (next, Some(chain.page));
     }
     Shifts::new(steps)
 }
