@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use command::{copy, kinescope, ran, run};
 use fixtures::unpacked;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 15] = [
     "tui",
     "info",
     "verify",
@@ -26,7 +26,6 @@ const COMMANDS: [&str; 16] = [
     "extract",
     "convert",
     "put",
-    "recover",
     "bootstrap",
     "completions",
     "man",

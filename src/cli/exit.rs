@@ -6,7 +6,6 @@ use crate::ops::doctor::DoctorError;
 use crate::ops::keyring::KeyringError;
 use crate::ops::output::OutputError;
 use crate::ops::put::PutError;
-use crate::ops::recover::RecoverError;
 use crate::ops::store::OpenError;
 use crate::source::{Damage, SourceError};
 
@@ -56,9 +55,6 @@ pub enum Failure {
     /// Objects could not be put.
     #[error(transparent)]
     Put(#[from] PutError),
-    /// A recovery could not be written.
-    #[error(transparent)]
-    Recover(#[from] RecoverError),
     /// A directory could not be looked at.
     #[error(transparent)]
     Doctor(#[from] DoctorError),

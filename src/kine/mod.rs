@@ -5,7 +5,6 @@
 
 mod consistency;
 mod rows;
-pub mod salvage;
 pub mod schema;
 mod store;
 mod write;

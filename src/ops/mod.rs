@@ -14,6 +14,5 @@ pub mod moments;
 pub mod objects;
 pub mod output;
 pub mod put;
-pub mod recover;
 pub mod store;
 pub mod verify;
