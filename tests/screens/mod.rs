@@ -56,10 +56,10 @@ impl Session {
             let diff = match state.top().map(|screen| &screen.view) {
                 Some(View::History { grid, asked, diff, .. }) => {
                     !grid.order.is_empty()
-                        && !diff
+                        && diff
                             .text
                             .as_ref()
-                            .is_some_and(|text| text.shown.and_then(|at| text.revisions.get(at)) == Some(&asked.1))
+                            .is_none_or(|text| text.shown.and_then(|at| text.revisions.get(at)) != Some(&asked.1))
                 }
                 _ => false,
             };

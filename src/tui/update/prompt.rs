@@ -57,12 +57,12 @@ fn choose(state: &State, prompt: &mut Prompt, forward: bool) {
 
 /// Filters are seen while they are typed; given up, they are gone.
 fn filtered(state: &mut State, prompt: &Prompt, given_up: bool) -> Asks {
-    if prompt.what == PromptFor::Find {
-        if let Some(grid) = state.stack.last_mut().and_then(Screen::grid_mut) {
-            grid.filter = if given_up { String::new() } else { prompt.text.clone() };
-            grid.refresh();
-            keep_in_view(state);
-        }
+    if prompt.what == PromptFor::Find
+        && let Some(grid) = state.stack.last_mut().and_then(Screen::grid_mut)
+    {
+        grid.filter = if given_up { String::new() } else { prompt.text.clone() };
+        grid.refresh();
+        keep_in_view(state);
     }
     Asks::new()
 }

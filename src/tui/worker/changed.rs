@@ -117,10 +117,10 @@ pub fn writers(old: Option<&Value>, new: &Value) -> String {
     let before = notes(old);
     let mut names: Vec<String> = Vec::new();
     for note in notes(Some(new)).iter().filter(|note| !before.contains(note)) {
-        if let Some(name) = note.get("manager").and_then(Value::as_str) {
-            if !names.iter().any(|other| other == name) {
-                names.push(name.to_owned());
-            }
+        if let Some(name) = note.get("manager").and_then(Value::as_str)
+            && !names.iter().any(|other| other == name)
+        {
+            names.push(name.to_owned());
         }
     }
     if names.is_empty() { "-".to_owned() } else { names.join(", ") }
