@@ -76,7 +76,7 @@ fn contradiction(before: &Change, change: &Change) -> Option<String> {
     }
 }
 
-/// The oldest row of a key that counts its life otherwise than it begins it, or that is not the first of its life, though that life began above the compact revision: nothing
+/// The oldest row of a key that is not the first of its life, though that life began above the compact revision: nothing
 /// can have taken the rows before it. A version of 2 is what conversions from kine give where they know no better, and the
 /// version of the apiserver's own key is what its value says.
 fn lost_beginning(history: &History, change: &Change) -> Option<String> {
@@ -84,12 +84,6 @@ fn lost_beginning(history: &History, change: &Change) -> Option<String> {
         (Op::Put, Some(create), Version::Known(version)) => (create, version),
         _ => return None,
     };
-    let at = change.revision;
-    if (version == 1) != (create == at.main) {
-        return Some(format!(
-            "revision {at} has version {version} of a life begun at {create}: only the first is version 1"
-        ));
-    }
     let is_lost = version > 2 && create > history.compact_revision() && history.keys().get(change.key) != COMPACT_KEY;
     is_lost.then(|| {
         format!(
