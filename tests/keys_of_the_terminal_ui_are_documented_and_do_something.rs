@@ -14,11 +14,11 @@ fn the_documentation_has_the_key_table() {
     let text = std::fs::read_to_string(&path).unwrap();
     let (before, _) = text.split_once("## Keys\n").unwrap();
     let expected = format!("{before}## Keys\n\n{}", keys::markdown());
-    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+    if std::env::var_os("KINESCOPE_UPDATE_SNAPSHOTS").is_some() {
         std::fs::write(&path, expected).unwrap();
         return;
     }
-    assert_eq!(text, expected, "UPDATE_SNAPSHOTS=1 writes the table anew");
+    assert_eq!(text, expected, "KINESCOPE_UPDATE_SNAPSHOTS=1 writes the table anew");
 }
 
 #[test]
@@ -37,12 +37,12 @@ fn no_key_has_two_meanings_on_one_screen() {
 
 /// The screens, each reached by its keys.
 const WAYS: [(Place, &[&str]); 7] = [
-    (Place::Overview, &["down"]),
-    (Place::Table, &[":po", "enter", "down"]),
+    (Place::Overview, &["down", "right"]),
+    (Place::Table, &[":po", "enter", "/e", "enter", "n", "down", "right"]),
     (Place::Object, &[":po", "enter", "enter", "/a", "enter", "right", "down"]),
-    (Place::History, &[":lease", "enter", "enter", "h", "down", "right"]),
-    (Place::Keys, &["r", "down"]),
-    (Place::Leases, &["l", "down"]),
+    (Place::History, &[":lease", "enter", "enter", "h", "down", "right", "pgdn"]),
+    (Place::Keys, &["r", "down", "enter", "down", "right"]),
+    (Place::Leases, &["l", "down", "right"]),
     (Place::Health, &["!", "/e", "enter", "down", "right"]),
 ];
 
@@ -50,7 +50,7 @@ const WAYS: [(Place, &[&str]); 7] = [
 fn every_key_does_something_where_the_table_has_it() {
     let path = fixtures::unpacked("etcd-3.6").join("final.etcd");
     for (place, way) in WAYS {
-        let mut session = Session::open(&path, (100, 16));
+        let mut session = Session::open(&path, (100, 12));
         session.press(way);
         assert_eq!(session.state.top().unwrap().place(), place);
         for binding in KEYS.iter().filter(|binding| binding.places.contains(&place)) {
@@ -58,7 +58,8 @@ fn every_key_does_something_where_the_table_has_it() {
                 let before = format!("{:?}", session.state);
                 let mut there = session.fork();
                 there.press(&[*key]);
-                assert_ne!(before, format!("{:?}", there.state), "{key} on {place:?} does nothing, and says nothing");
+                let after = format!("{:?}", there.state);
+                assert!(before != after, "{key} on {place:?} does nothing, and says nothing");
             }
         }
     }
@@ -69,7 +70,7 @@ fn a_key_that_cannot_work_says_why() {
     let path = fixtures::unpacked("etcd-3.6").join("final.etcd");
     let mut session = Session::open(&path, (100, 30));
     for (key, reason) in
-        [("D", "works in: table"), ("x", "works in: object, history"), ("z", "does nothing"), ("esc", "first screen")]
+        [("m", "works in: object"), ("x", "works in: object, history"), ("z", "does nothing"), ("esc", "first screen")]
     {
         session.press(&[key]);
         let said = session.state.said.clone().unwrap();
