@@ -243,6 +243,27 @@ fn entries_that_are_out_of_order_or_twice_are_put_in_order_and_the_last_counts()
     assert_eq!((owners, notes), (vec!["a", "b"], Ok(Notes::default())));
 }
 
+/// As Go prints them; and one that it does not take for a quantity.
+#[test]
+fn quantities_are_shown_as_go_writes_them_anew() {
+    // spec.hard of a ResourceQuota: entry {1 key a, 2 {1 text}}.
+    let quota = |text: &[u8]| {
+        let mut raw = text.to_vec();
+        for (tags, key) in [(&[0x0a][..], &b""[..]), (&[0x12], b"\x0a\x01a"), (&[0x0a], b""), (&[0x12], b"")] {
+            let inner = raw;
+            let value: Vec<u8> = [tags, &[inner.len() as u8], &inner].concat();
+            raw = [key, &value].concat();
+        }
+        let (shown, notes) = show("v1", "ResourceQuota", &raw);
+        (shown.unwrap()["spec"]["hard"]["a"].clone(), notes.unwrap().no_quantity.len())
+    };
+    assert_eq!(quota(b"500m"), (json!("500m"), 0));
+    assert_eq!(quota(b"0.5"), (json!("500m"), 0));
+    assert_eq!(quota(b"1024Ki"), (json!("1Mi"), 0));
+    assert_eq!(quota(b"many"), (json!("many"), 1));
+    assert_eq!(quota(b"").0, json!(""));
+}
+
 /// Kubernetes writes each number of a list by itself; readers of protobuf have to take them packed, too.
 #[test]
 fn packed_numbers_are_read_like_others() {

@@ -12,6 +12,7 @@ mod walk;
 
 pub use notes::{Notes, Place};
 
+use super::cbor::CborError;
 use super::envelope::Unknown;
 use super::json::JsonError;
 use super::minor::Minor;
@@ -93,6 +94,9 @@ pub enum Damage {
     /// JSON inside of the object that is none.
     #[error("what is in it is {0}")]
     EmbeddedJson(JsonError),
+    /// CBOR inside of the object that Kubernetes does not read.
+    #[error("what is in it is CBOR that Kubernetes does not read: {0}")]
+    EmbeddedCbor(CborError),
 }
 
 /// Shows a stored object to a sink, as [`Decoder::decode`] does.

@@ -20,6 +20,8 @@ pub struct Notes {
     pub invalid_text: Vec<Place>,
     /// Fields that can have one value and have several: the last one counts, messages are merged.
     pub repeated: Vec<Place>,
+    /// Quantities that are none: they are shown as they are. A server refuses to read such an object.
+    pub no_quantity: Vec<Place>,
     /// Notices at further places, once a list has [`Notes::MOST_PLACES`].
     pub more: u64,
 }
@@ -30,7 +32,7 @@ impl Notes {
 
     /// Whether there is nothing to tell.
     pub fn is_empty(&self) -> bool {
-        self.unknown.is_empty() && self.invalid_text.is_empty() && self.repeated.is_empty()
+        [&self.unknown, &self.invalid_text, &self.repeated, &self.no_quantity].iter().all(|places| places.is_empty())
     }
 }
 

@@ -5,8 +5,8 @@ use super::notes::note;
 use super::walk::{Role, Step, Walker, damaged};
 use crate::kube::sink::Sink;
 use crate::kube::table::{Kind, MessageId, Slot};
-use crate::kube::time;
 use crate::kube::wire::{self, WireFault, WireType};
+use crate::kube::{cbor, envelope, quantity, time};
 
 /// The fields 1 to 3 of a special type. All of them have no more.
 #[derive(Clone, Copy, Default)]
@@ -91,7 +91,7 @@ impl<S: Sink> Walker<'_, S> {
             Kind::MicroTime => self.micro_time(timestamp(bytes).map_err(fault)?),
             Kind::Quantity => match Fields::read(bytes, &[WireType::Bytes]).map_err(fault)?.bytes[0] {
                 None => self.sink.string("0"),
-                Some(text) => self.string(text, message, number),
+                Some(text) => self.quantity(text, message, number),
             },
             Kind::IntOrString => {
                 let wires = [WireType::Varint, WireType::Varint, WireType::Bytes];
@@ -126,12 +126,27 @@ impl<S: Sink> Walker<'_, S> {
 
     /// JSON that the object carries as it came: managed fields, raw extensions, defaults in schemas.
     fn embedded(&mut self, text: &[u8], message: &'static str, number: u32) -> Step {
+        if text.starts_with(envelope::CBOR) {
+            let read = cbor::read(text, self.sink);
+            return read.map_err(|error| damaged(message, number, Damage::EmbeddedCbor(error)));
+        }
         let reading = self.space.reader.read(text, self.sink);
         let reading = reading.map_err(|error| damaged(message, number, Damage::EmbeddedJson(error)))?;
         if reading.replaced > 0 {
             note(&mut self.notes.invalid_text, &mut self.notes.more, message, number);
         }
         Ok(())
+    }
+
+    /// Go reads a quantity and writes it anew, which changes only what no server wrote.
+    fn quantity(&mut self, bytes: &[u8], message: &'static str, number: u32) {
+        match str::from_utf8(bytes).ok().and_then(|text| quantity::canonical(text).ok()) {
+            Some(text) => self.sink.string(&text),
+            None => {
+                note(&mut self.notes.no_quantity, &mut self.notes.more, message, number);
+                self.string(bytes, message, number);
+            }
+        }
     }
 
     fn time(&mut self, seconds: i64, micros: Option<u32>) {
