@@ -39,6 +39,8 @@ impl FieldName {
 pub trait Sink {
     /// The order in which this form wants the members of an object.
     const ORDER: KeyOrder;
+    /// Whether [`Sink::json_as_it_is`] may be worth asking.
+    const TAKES_JSON: bool = false;
 
     /// An object begins; members follow, each a key and a value.
     fn begin_object(&mut self);
@@ -66,6 +68,11 @@ pub trait Sink {
     fn string(&mut self, value: &str);
     /// Bytes, which every form shows as standard base64 with padding.
     fn bytes(&mut self, value: &[u8]);
+    /// A value as JSON text, if this form would write it byte for byte so: JSON without white space, members in order.
+    /// Whether it did; else the value has to come token by token.
+    fn json_as_it_is(&mut self, _text: &str) -> bool {
+        false
+    }
     /// A secret value of so many bytes, which must not be shown.
     fn masked(&mut self, len: usize) {
         self.string(&mask(len));

@@ -1,5 +1,7 @@
 //! Strings as encoding/json writes them: HTML is escaped (Go's encode.go, `appendString`).
 
+use crate::kube::text::overlapping;
+
 /// What a byte asks for: 0 itself, `u` six characters, `?` a look at the bytes after it, else the letter behind `\`.
 const ESCAPES: [u8; 256] = {
     let mut table = [0; 256];
@@ -27,8 +29,14 @@ const AT_ONCE: usize = 16;
 
 /// Appends `text` in quotes.
 pub(super) fn push_quoted(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
     let mut rest = text.as_bytes();
+    out.reserve(rest.len() + 2);
+    out.push(b'"');
+    if is_all_plain(rest) {
+        out.extend_from_slice(rest);
+        out.push(b'"');
+        return;
+    }
     loop {
         let (plain, others) = rest.split_at(plain_prefix(rest));
         out.extend_from_slice(plain);
@@ -44,6 +52,24 @@ fn plain_prefix(bytes: &[u8]) -> usize {
     let clean = chunks.iter().take_while(|chunk| is_plain(chunk)).count() * AT_ONCE;
     let rest = bytes.get(clean..).unwrap_or(&[]);
     clean + rest.iter().take_while(|byte| ESCAPES[usize::from(**byte)] == 0).count()
+}
+
+/// Whether no byte needs a look. What is left over is looked at together with bytes that were looked at before.
+fn is_all_plain(bytes: &[u8]) -> bool {
+    let (chunks, rest) = bytes.as_chunks::<AT_ONCE>();
+    if !chunks.iter().all(is_plain) {
+        return false;
+    }
+    if rest.is_empty() {
+        return true;
+    }
+    if let Some(last) = bytes.last_chunk::<AT_ONCE>() {
+        return is_plain(last);
+    }
+    match overlapping(bytes) {
+        Some(both) => is_plain(&both),
+        None => bytes.iter().all(|byte| ESCAPES[usize::from(*byte)] == 0),
+    }
 }
 
 fn is_plain(chunk: &[u8; AT_ONCE]) -> bool {

@@ -1,5 +1,6 @@
 //! JSON as Go and kubectl write it, and stored JSON text as tokens.
 
+mod canonical;
 mod escape;
 mod read;
 mod sink;

@@ -1,5 +1,6 @@
 //! Tokens to JSON text.
 
+use super::canonical::is_canonical;
 use super::escape::push_quoted;
 use crate::kube::number;
 use crate::kube::sink::{FieldName, KeyOrder, Sink};
@@ -78,6 +79,15 @@ impl<'a, const INDENT: usize> JsonSink<'a, INDENT> {
 
 impl<const INDENT: usize> Sink for JsonSink<'_, INDENT> {
     const ORDER: KeyOrder = KeyOrder::Bytes;
+    const TAKES_JSON: bool = INDENT == 0;
+
+    fn json_as_it_is(&mut self, text: &str) -> bool {
+        let takes = INDENT == 0 && is_canonical(text);
+        if takes {
+            self.plain(text);
+        }
+        takes
+    }
 
     fn begin_object(&mut self) {
         self.begin(b'{');

@@ -136,7 +136,7 @@ impl Tape {
         self.nodes.clear();
         self.unescaped.clear();
         self.open.clear();
-        let mut cursor = Cursor { bytes: text.as_bytes(), at: 0 };
+        let mut cursor = Cursor { text, bytes: text.as_bytes(), at: 0 };
         if u32::try_from(text.len()).is_err() {
             return Err(cursor.fault(JsonFault::TooLong));
         }
@@ -276,8 +276,7 @@ impl Tape {
         let unescaped = self.unescaped.len();
         let mut from = start;
         loop {
-            let plain = cursor.bytes.get(from..cursor.at).and_then(|bytes| std::str::from_utf8(bytes).ok());
-            self.unescaped.push_str(plain.unwrap_or_default());
+            self.unescaped.push_str(cursor.text.get(from..cursor.at).unwrap_or_default());
             match cursor.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => self.unescaped.push(cursor.escape()?),
@@ -326,7 +325,7 @@ fn read_number(cursor: &mut Cursor<'_>) -> Result<Node, JsonError> {
         }
         cursor.digits()?;
     }
-    let text = cursor.bytes.get(start..cursor.at).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
+    let text = cursor.text.get(start..cursor.at).unwrap_or_default();
     if !has_fraction && let Ok(whole) = text.parse::<i64>() {
         return Ok(Node { kind: Kind::Int, next: 0, payload: whole.cast_unsigned() });
     }
@@ -338,6 +337,7 @@ fn read_number(cursor: &mut Cursor<'_>) -> Result<Node, JsonError> {
 
 /// A place in the text.
 pub(super) struct Cursor<'a> {
+    text: &'a str,
     bytes: &'a [u8],
     pub(super) at: usize,
 }
@@ -453,7 +453,7 @@ impl Cursor<'_> {
 }
 
 /// The highest bit of every byte that is a quote, a backslash or below a space; bits above the lowest may be false.
-fn stops_in(word: u64) -> u64 {
+pub(super) fn stops_in(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let zero_in = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;

@@ -28,6 +28,7 @@ pub(super) struct Prefilter {
     with_base64: HashSet<MessageId>,
     needle: Finder<'static>,
     escape: Finder<'static>,
+    cbor: Finder<'static>,
     definition: Finder<'static>,
     secret: Finder<'static>,
 }
@@ -48,6 +49,7 @@ impl Prefilter {
             with_base64: with_base64(types),
             needle: Finder::new(needle).into_owned(),
             escape: Finder::new(r"\u"),
+            cbor: Finder::new(CBOR),
             definition: Finder::new("CustomResourceDefinition"),
             secret: Finder::new("Secret"),
         })
@@ -55,7 +57,11 @@ impl Prefilter {
 
     /// Whether the text of a value, decrypted, may hold a match.
     pub(super) fn may_match(&self, value: &[u8]) -> bool {
-        if value.starts_with(CBOR) || value.starts_with(ENCRYPTED) || self.needle.find(value).is_some() {
+        if value.starts_with(ENCRYPTED) || self.needle.find(value).is_some() {
+            return true;
+        }
+        // CBOR, also inside of objects, has bytes that are shown as base64.
+        if self.cbor.find(value).is_some() {
             return true;
         }
         // JSON, and JSON inside of objects, may have its letters as `\u0061`.
