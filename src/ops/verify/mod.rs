@@ -11,7 +11,7 @@ mod values;
 
 pub use values::Checked;
 
-use super::finding::{Finding, Findings, Severity, Verdict};
+use super::finding::{Finding, Findings, Id, Severity, Verdict};
 use super::keyring::{Given, Keyring, KeyringError};
 use super::store::{OpenError, OpenStore, Store};
 use crate::model::Engine;
@@ -91,16 +91,16 @@ fn nothing_live(source: &OpenStore, findings: &mut Findings) {
     let in_pages = matches!(&source.store, Store::Etcd(store) if etcd::has_rows_in_lost_pages(store));
     if in_pages {
         let text = "no tree leads to a live key, and rows stand in pages that nothing reaches";
-        findings.add(Severity::Loss, "nothing-reachable", name, text, RECOVER);
+        findings.add(Severity::Loss, Id::NOTHING_REACHABLE, name, text, RECOVER);
     } else if source.store.damage().is_empty() {
         let text = "no key is live in here: there is nothing to restore";
         let hint = "is it the right file? k3s makes an empty store when it starts on another engine than before";
-        findings.add(Severity::Error, "empty-store", name, text, hint);
+        findings.add(Severity::Error, Id::EMPTY_STORE, name, text, hint);
     } else {
         let text = "no live key can be reached";
         findings.add(
             Severity::Error,
-            "nothing-reachable",
+            Id::NOTHING_REACHABLE,
             name,
             text,
             "kinescope recover searches the pages for what is left",
@@ -134,13 +134,13 @@ pub fn unopened(error: &OpenError) -> Option<Verification> {
     let (id, hint) = match error {
         OpenError::Source(error) => match error {
             SourceError::NotAStore { .. } | SourceError::NoStore(_) | SourceError::Unpack { .. } => {
-                ("not-a-store", "kinescope recover searches the bytes for what is left")
+                (Id::NOT_A_STORE, "kinescope recover searches the bytes for what is left")
             }
             _ => return None,
         },
         OpenError::Etcd(crate::etcd::OpenError::Newer { .. }) => return None,
         OpenError::Etcd(_) | OpenError::Kine(_) => {
-            ("unreadable", "kinescope recover searches the pages for what is left")
+            (Id::UNREADABLE, "kinescope recover searches the pages for what is left")
         }
     };
     let mut findings = Findings::default();
