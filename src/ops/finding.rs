@@ -106,6 +106,11 @@ impl Findings {
         }
     }
 
+    /// Whether there is one of this name.
+    pub fn has(&self, id: Id) -> bool {
+        self.found.iter().any(|finding| finding.id == id)
+    }
+
     /// Adds damage that a reader told.
     pub fn damage(&mut self, severity: Severity, damage: &Damage, hint: &str) {
         self.add(severity, Id::of(damage), format!("{}: {}", damage.file, damage.place), damage.what.as_str(), hint);

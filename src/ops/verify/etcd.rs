@@ -73,16 +73,16 @@ fn trailer(source: &OpenStore, store: &Store, name: &str, findings: &mut Finding
 
 /// Revisions that nothing accounts for. Each write takes one, so that etcd itself leaves none out.
 fn holes(store: &Store, name: &str, findings: &mut Findings) {
+    if store.rows().iter().any(|row| !row.at.tombstone && store.history().keys().get(row.key).is_empty()) {
+        let text = "a row without a key raises the revision: it was restored with a bump";
+        findings.add(Severity::Note, Id::REVISION_BUMP, name, text, "");
+    }
     let holes = store.holes();
     let Some((from, to)) = holes.first() else { return };
     let more = if holes.len() > 1 { format!(", and {} more ranges", holes.len() - 1) } else { String::new() };
     let text =
         format!("revisions {from} to {to} have no row{more}: normal after a restore with a bump, or a conversion");
     findings.add(Severity::Note, Id::REVISIONS_MISSING, name, text, "");
-    if store.rows().iter().any(|row| !row.at.tombstone && store.history().keys().get(row.key).is_empty()) {
-        let text = "a row without a key raises the revision: it was restored with a bump";
-        findings.add(Severity::Note, Id::REVISION_BUMP, name, text, "");
-    }
 }
 
 /// What the two metas say of how the file came about, and whether the other one leads to a sound tree.
@@ -103,6 +103,10 @@ fn metas(store: &Store, name: &str, findings: &mut Findings) {
         MetaSlot::Second => MetaSlot::First,
     };
     let Some(older) = store.bolt().through_slot(other) else { return };
+    // In a snapshot both lead to the same tree.
+    if older.meta().root == store.bolt().meta().root {
+        return;
+    }
     let mut damage: Vec<_> = older.damage().to_vec();
     let walked = older.walk(&mut damage);
     let has_keys = walked.buckets.iter().any(|(bucket, leaves)| bucket.name == b"key" && !leaves.is_empty());

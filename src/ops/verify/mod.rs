@@ -119,7 +119,10 @@ fn keyring(
     let made = if token_fits == Some(false) { without_token() } else { given.keyring(source) };
     let (keyring, _) = match made {
         Err(error @ (KeyringError::Blob { .. } | KeyringError::Inner { .. } | KeyringError::Damage(_))) => {
-            bootstrap::keyring_fault(&error, findings);
+            // Of a configuration that is none it was told already.
+            if !findings.has(Id::ENCRYPTION_CONFIG_BROKEN) {
+                bootstrap::keyring_fault(&error, findings);
+            }
             without_token()?
         }
         Err(KeyringError::NoFit { .. } | KeyringError::NoBootstrap) => without_token()?,
