@@ -89,6 +89,7 @@ ids! {
     DEFRAG_LEFTOVER = "defrag-leftover",
     RECEIVED_DATABASE = "received-database",
     DATABASE_BEHIND = "database-behind",
+    EFFECT_MISSING = "effect-missing",
     LOG_NOTE = "log-note",
     LOG_REFUSED = "log-refused",
     SEQUENCE_ABSENT = "sequence-absent",
@@ -98,6 +99,11 @@ ids! {
     WAL_UNCOMMITTED = "wal-uncommitted",
     WAL_STALE = "wal-stale",
     WAL_TORN = "wal-torn",
+    ENGINE_ABSENT = "engine-absent",
+    ENGINE_NOT_TRIED = "engine-not-tried",
+    ENGINE_REFUSES = "engine-refuses",
+    ENGINE_DIFFERS = "engine-differs",
+    ENGINE_SERVES = "engine-serves",
 }
 
 ids! {

@@ -232,6 +232,14 @@ fn log(store: &Store, wal: &Wal, name: &str, findings: &mut Findings) {
         let text = format!("entry {} ({}) has no effect: {}", skipped.index, skipped.request, skipped.reason);
         findings.add(Severity::Note, Id::LOG_REFUSED, name, text, "");
     }
+    if let Some(missing) = store.missing_effect(wal) {
+        let text = format!(
+            "the database says that it has applied entry {} ({}), and revision {}, which that made, is not there as the log has it",
+            missing.index, missing.request, missing.revision
+        );
+        let hint = "etcd 3.5.0 to 3.5.2 could lose writes so in a crash: compare with another member, or apply that object anew";
+        findings.add(Severity::Loss, Id::EFFECT_MISSING, name, text, hint);
+    }
     let index = store.meta().consistent_index.unwrap_or(0);
     let mark = wal.snapshots.iter().filter(|mark| mark.index <= wal.state.commit).map(|mark| mark.index).max();
     if let Some(mark) = mark.filter(|&mark| mark > index) {

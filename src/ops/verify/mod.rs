@@ -5,6 +5,7 @@
 //! a text of a live value may have changed unseen in a file without a trailer.
 
 mod bootstrap;
+mod engine;
 mod etcd;
 mod kine;
 mod values;
@@ -53,6 +54,28 @@ pub struct Looked {
 /// # Errors
 /// [`KeyringError`]: what was given to open values with cannot be read.
 pub fn verify(source: &OpenStore, given: &Given, now: i64) -> Result<Verification, KeyringError> {
+    verify_with(source, given, now, None)
+}
+
+/// As [`verify`], and lets the engine itself try a copy, as long as `go_on` says so.
+///
+/// # Errors
+/// [`KeyringError`].
+pub fn verify_and_try(
+    source: &OpenStore,
+    given: &Given,
+    now: i64,
+    go_on: &dyn Fn() -> bool,
+) -> Result<Verification, KeyringError> {
+    verify_with(source, given, now, Some(go_on))
+}
+
+fn verify_with(
+    source: &OpenStore,
+    given: &Given,
+    now: i64,
+    go_on: Option<&dyn Fn() -> bool>,
+) -> Result<Verification, KeyringError> {
     let store = &source.store;
     let history = store.history();
     let mut findings = Findings::default();
@@ -69,6 +92,9 @@ pub fn verify(source: &OpenStore, given: &Given, now: i64) -> Result<Verificatio
     let counts = history.counts();
     if counts.live_keys == 0 {
         nothing_live(source, &mut findings);
+    }
+    if let Some(go_on) = go_on {
+        engine::check(source, go_on, &mut findings);
     }
     let findings = findings.finish();
     Ok(Verification {
