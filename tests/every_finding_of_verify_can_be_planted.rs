@@ -19,12 +19,12 @@ use kinescope::ops::{finding::Verdict, store};
 use kinescope::render::verify_json;
 use kinescope::source::Choice;
 use planted::Weight::{Error, Loss, Note, Warning};
-use planted::etcd::{bare, bucket, edit, files, member, of_directory, revision, snapshot};
+use planted::etcd::{bare, bucket, directory, edit, files, member, of_directory, revision, snapshot};
 use planted::kine::{
     CONFIG_MAP, SECRET, TOKEN, TOKEN_16, bootstrap_key, broken_configuration, configurations, create, inside, newest,
     object, replace, seal_anew, sealed, sql, update, value, with_wal,
 };
-use planted::{Case, NOW, Plant, Told, etcd, kine, log, not_found, of_json, told};
+use planted::{Case, NOW, Plant, Told, below, etcd, kine, log, not_found, of_json, told};
 
 /// An id of a member that is not there.
 const STRANGER: u64 = 0x1234_5678;
@@ -324,6 +324,12 @@ const PLANTS: &[Plant] = &[
             log.committed(log.last + 100);
             log.mark(log.last + 100);
         })
+    }),
+    ("database-behind", Warning, |dir| {
+        // The database of an older copy beside the log of today.
+        let log = log::Log::real();
+        let healthy = directory(&below(dir, "healthy"), &of_directory(), &log.bytes);
+        Case::of(&healthy, &directory(&below(dir, "planted"), &bare(), &log.bytes))
     }),
     ("effect-missing", Loss, |dir| {
         // The number of the last applied entry was written, and the crash came before its effect was.

@@ -10,6 +10,7 @@ use super::RECOVER;
 use crate::bolt::{Meta as BoltMeta, MetaSlot};
 use crate::etcd::hash::Trailer;
 use crate::etcd::keyvalue::{KeyValue, RowKey};
+use crate::etcd::replay::Replayed;
 use crate::etcd::wal::Wal;
 use crate::etcd::{Meta, Store};
 use crate::ops::finding::{Findings, Id, Severity};
@@ -240,11 +241,26 @@ fn log(store: &Store, wal: &Wal, name: &str, findings: &mut Findings) {
         let hint = "etcd 3.5.0 to 3.5.2 could lose writes so in a crash: compare with another member, or apply that object anew";
         findings.add(Severity::Loss, Id::EFFECT_MISSING, name, text, hint);
     }
-    let index = store.meta().consistent_index.unwrap_or(0);
     let mark = wal.snapshots.iter().filter(|mark| mark.index <= wal.state.commit).map(|mark| mark.index).max();
-    if let Some(mark) = mark.filter(|&mark| mark > index) {
-        let text = format!("the log counts on a database of entry {mark}, and this one is of entry {index}");
+    if let Some(mark) = mark {
+        behind(replayed, mark, name, findings);
+    }
+}
+
+/// A database that is older than the newest snapshot of which the log knows: etcd looks for a newer one, and ends (etcd
+/// server/storage/backend.go, RecoverSnapshotBackend; before 3.7 only where the `.snap` file of it is there).
+fn behind(replayed: &Replayed, mark: u64, name: &str, findings: &mut Findings) {
+    let own = replayed.consistent_index.saturating_sub(replayed.applied);
+    if mark > replayed.consistent_index {
+        let text = format!("the log counts on a database of entry {mark}, and this one is of entry {own}");
         findings.add(Severity::Loss, Id::DATABASE_BEHIND, name, text, RECOVER);
+    } else if mark > own {
+        let text = format!(
+            "the log counts on a database of entry {mark}, and this one is of entry {own}: etcd does not start on it, though \
+             the log has all that is between"
+        );
+        let hint = "kinescope convert --to etcd-dir makes one that starts";
+        findings.add(Severity::Warning, Id::DATABASE_BEHIND, name, text, hint);
     }
 }
 
