@@ -4,6 +4,7 @@
 //! (etcd-io/etcd issue 13766). Nothing in the file alone shows it; the raft log beside it does, as far back as it goes.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasher as _, RandomState};
 
 use super::Row;
 use super::apply::Request;
@@ -60,20 +61,19 @@ fn puts(entry: &Entry) -> Vec<PutRequest> {
 /// Entries that put a key and a value which no other entry puts, and which stand in one row above the compact revision: the
 /// entry's position and that row's revision.
 fn anchors(entries: &[&Entry], rows: &[Row], history: &History) -> Vec<(usize, i64)> {
-    let mut written: HashMap<(Vec<u8>, Vec<u8>), Option<usize>> = HashMap::new();
+    // A hash stands for both: what begins at a wrong place is not followed.
+    let hasher = RandomState::new();
+    let mut written: HashMap<u64, Option<usize>> = HashMap::new();
     for (position, entry) in entries.iter().enumerate() {
         for put in puts(entry).into_iter().filter(|put| !put.value.is_empty()) {
-            let other = written.insert((put.key.to_vec(), put.value.to_vec()), Some(position));
-            if other.is_some() {
-                written.insert((put.key.to_vec(), put.value.to_vec()), None);
-            }
+            let here = written.entry(hasher.hash_one((&put.key[..], &put.value[..])));
+            here.and_modify(|position| *position = None).or_insert(Some(position));
         }
     }
     let mut found = Vec::new();
     for row in rows.iter().filter(|row| !row.at.tombstone && row.at.revision.main > history.compact_revision() + 1) {
         let Ok(value) = history.value(row.value) else { continue };
-        let key = (history.keys().get(row.key).to_vec(), value.into_owned());
-        if let Some(Some(position)) = written.get(&key) {
+        if let Some(Some(position)) = written.get(&hasher.hash_one((history.keys().get(row.key), &*value))) {
             found.push((*position, row.at.revision.main));
         }
     }
