@@ -33,20 +33,19 @@ struct Scanned<'a> {
 
 /// How many leaves one task reads: few tasks, so that handing them out costs nothing beside reading.
 const LEAVES_PER_TASK: usize = 256;
+/// How many leaves are touched before they are read: what was touched must still be in the cache when it is read.
+const LEAVES_PER_TOUCH: usize = 32;
 
 /// All rows in the order of the bucket, with their keys. What is no row of etcd is reported and left out.
 pub fn scan(bolt: &Bolt, leaves: &[Leaf], damage: &mut Vec<Damage>) -> (Keys, Vec<Row>) {
     let found: Vec<(Vec<Scanned<'_>>, Vec<Damage>)> =
         leaves.par_chunks(LEAVES_PER_TASK).map(|leaves| scan_leaves(bolt, leaves)).collect();
-    let names: Vec<&[u8]> = found.iter().flat_map(|(rows, _)| rows).map(|scanned| scanned.key).collect();
+    let (parts, faults): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    damage.extend(faults.into_iter().flatten());
+    let scanned: Vec<&Scanned<'_>> = parts.iter().flatten().collect();
+    let names: Vec<&[u8]> = scanned.par_iter().map(|scanned| scanned.key).collect();
     let (keys, ids) = Keys::intern(&names);
-    drop(names);
-    let mut rows = Vec::with_capacity(ids.len());
-    let mut ids = ids.into_iter();
-    for (scanned, faults) in found {
-        rows.extend(scanned.into_iter().zip(ids.by_ref()).map(|(scanned, key)| Row { key, ..scanned.row }));
-        damage.extend(faults);
-    }
+    let rows = scanned.par_iter().zip(&ids).map(|(scanned, &key)| Row { key, ..scanned.row }).collect();
     (keys, rows)
 }
 
@@ -54,7 +53,10 @@ fn scan_leaves<'a>(bolt: &'a Bolt, leaves: &[Leaf]) -> (Vec<Scanned<'a>>, Vec<Da
     let mut faults = Vec::new();
     let mut rows = Vec::with_capacity(leaves.iter().map(|leaf| usize::from(leaf.count)).sum());
     let mut frame = Frame::default();
-    for leaf in leaves {
+    for (at, leaf) in leaves.iter().enumerate() {
+        if at % LEAVES_PER_TOUCH == 0 {
+            leaves.iter().skip(at).take(LEAVES_PER_TOUCH).for_each(|leaf| leaf.touch(bolt));
+        }
         let mut bad = Vec::new();
         for item in leaf.items(bolt, &mut faults) {
             let tell = |id, what| {

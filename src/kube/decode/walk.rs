@@ -1,11 +1,13 @@
 //! The second pass: the fields in the order in which they are printed, and what is printed for those that are absent.
 
 use super::map::Entry;
+use super::memo::Memo;
 use super::notes::note;
 use super::scan::{Found, Scan, State};
 use super::{Damage, DecodeError, Notes, Options};
 use crate::kube::envelope::Unknown;
 use crate::kube::json::Reader;
+use crate::kube::minor::Minor;
 use crate::kube::sink::Sink;
 use crate::kube::table::{Absent, Count, Kind, MessageId, Slot, SlotSet, Target, Types};
 use crate::kube::wire;
@@ -46,6 +48,8 @@ pub struct Space {
     pub time: Option<(i64, Option<u32>)>,
     pub text: String,
     pub reader: Reader,
+    /// Parts that may come again in later objects.
+    pub memo: Option<Memo>,
 }
 
 /// Walks over an object.
@@ -86,6 +90,11 @@ impl<'t, S: Sink> Walker<'t, S> {
             depth: 0,
             is_volume: options.served_phase && object.api_version == "v1" && volumes.contains(&object.kind),
         }
+    }
+
+    /// The release whose printing is followed.
+    pub fn minor(&self) -> Minor {
+        self.options.minor
     }
 
     pub fn object(mut self, id: MessageId, raw: &[u8]) -> Result<Notes, DecodeError> {
@@ -256,7 +265,10 @@ impl<'t, S: Sink> Walker<'t, S> {
         self.sink.field(slot.name);
         if let Kind::Message(id) = slot.kind {
             let role = if role == Role::Object { self.role_in(slot, role) } else { Role::Part };
-            self.message(id, bytes, role)
+            match role {
+                Role::Part => self.remembered(Some(id), bytes, |walker| walker.message(id, bytes, role)),
+                _ => self.message(id, bytes, role),
+            }
         } else {
             self.value(slot, bytes, message)
         }
