@@ -778,3 +778,105 @@ fn an_extract_says_what_it_holds_and_what_not() {
     left_out.iter().for_each(|left| shape(left, &[("what", Is::Text), ("reason", Is::Text), ("why", Is::Text)]));
     assert!(left_out.iter().any(|left| left["reason"] == "secret"));
 }
+
+const FINDING: [(&str, Is); 5] =
+    [("id", Is::Text), ("severity", Is::Text), ("where", Is::Text), ("text", Is::Text), ("hint", Is::Text)];
+
+/// Makes sure of the fields that `verify` and `doctor` have in common.
+fn check_verdict(object: &Value, verdict: &str) {
+    assert_eq!([&object["version"], &object["verdict"]], [&json!(1), &json!(verdict)], "{object}");
+    for finding in object["findings"].as_array().unwrap() {
+        shape(finding, &FINDING);
+        assert!(["error", "loss", "warning", "note"].contains(&finding["severity"].as_str().unwrap()));
+    }
+}
+
+#[test]
+fn a_verdict_has_its_findings_and_what_was_looked_at() {
+    let fields = |is_open: bool| {
+        let or_null = |is, null| if is_open { is } else { null };
+        [
+            ("version", Is::Int),
+            ("verdict", Is::Text),
+            ("findings", Is::List),
+            ("source", Is::Text),
+            ("engine", or_null(Is::Text, Is::Null)),
+            ("current_revision", or_null(Is::Int, Is::Null)),
+            ("compact_revision", or_null(Is::Int, Is::Null)),
+            ("live_keys", or_null(Is::Int, Is::Null)),
+            ("token_fits", Is::BoolOrNull),
+            ("checked", or_null(Is::Object, Is::Null)),
+        ]
+    };
+    let checked = [("values", Is::Int), ("opened", Is::Int), ("locked", Is::Int)];
+    for (archive, engine) in [("kine-0.16", "kine"), ("etcd-3.5", "etcd")] {
+        let name = if engine == "kine" { "final" } else { "final.etcd" };
+        let path = unpacked(archive).join(name);
+        let token = unpacked(archive).join("token");
+        let info = kinescope("info", &path, &[]).exits(0).json();
+        for (more, fits) in [(vec![], Value::Null), (vec!["--token-file", token.to_str().unwrap()], json!(true))] {
+            let verdict = kinescope("verify", &path, &more).exits(0).json();
+            shape(&verdict, &fields(true));
+            shape(&verdict["checked"], &checked);
+            check_verdict(&verdict, "restorable");
+            assert_eq!([&verdict["engine"], &verdict["token_fits"]], [&json!(engine), &fits]);
+            for field in ["current_revision", "compact_revision", "live_keys"] {
+                assert_eq!(verdict[field], info[field], "{archive} {field}");
+            }
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let none = dir.path().join("none");
+    fs::write(&none, "no store").unwrap();
+    let verdict = kinescope("verify", &none, &[]).exits(1).json();
+    shape(&verdict, &fields(false));
+    check_verdict(&verdict, "not");
+    let bytes = fs::read(unpacked("etcd-3.6").join("early.snapshot")).unwrap();
+    fs::write(&none, &bytes[..bytes.len() - 7]).unwrap();
+    let verdict = kinescope("verify", &none, &[]).exits(3).json();
+    shape(&verdict, &fields(true));
+    check_verdict(&verdict, "with_loss");
+    kinescope("verify", &dir.path().join("nothing"), &[]).cannot(&["no such file"]);
+}
+
+#[test]
+fn a_diagnosis_has_its_steps_and_its_commands() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = dir.path().join("server");
+    copy(&unpacked("kine-0.16").join("early.backup.db"), server.join("db/state.db"));
+    let fields = [
+        ("version", Is::Int),
+        ("verdict", Is::Text),
+        ("findings", Is::List),
+        ("server", Is::Text),
+        ("starts_on", Is::Text),
+        ("current_revision", Is::IntOrNull),
+        ("live_keys", Is::IntOrNull),
+        ("token_fits", Is::BoolOrNull),
+        ("next_start", Is::List),
+        ("fixes", Is::List),
+    ];
+    let check = |object: &Value, verdict, starts_on| {
+        shape(object, &fields);
+        check_verdict(object, verdict);
+        assert_eq!(object["starts_on"], starts_on);
+        assert!(!object["next_start"].as_array().unwrap().is_empty());
+        for fix in object["fixes"].as_array().unwrap() {
+            shape(fix, &[("id", Is::Text), ("commands", Is::List)]);
+            assert!(object["findings"].as_array().unwrap().iter().any(|finding| finding["id"] == fix["id"]));
+        }
+    };
+    let without_token = kinescope("doctor", &server, &[]).exits(1).json();
+    check(&without_token, "not", "kine");
+    assert_eq!([&without_token["token_fits"], &without_token["current_revision"]], [&Value::Null, &json!(381)]);
+    assert!(!without_token["fixes"].as_array().unwrap().is_empty());
+    let token = unpacked("kine-0.16").join("token");
+    let with_token = kinescope("doctor", &server, &["--token-file", token.to_str().unwrap()]).exits(0).json();
+    check(&with_token, "restorable", "kine");
+    assert_eq!(with_token["token_fits"], true);
+    fs::rename(server.join("db/state.db"), server.join("db/state.db.migrated")).unwrap();
+    let migrated = kinescope("doctor", &server, &[]).exits(1).json();
+    check(&migrated, "not", "new_kine");
+    assert_eq!(migrated["live_keys"], Value::Null);
+    kinescope("doctor", dir.path().join("nothing").as_path(), &[]).cannot(&["no directory of a k3s server"]);
+}

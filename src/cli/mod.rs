@@ -25,6 +25,7 @@ mod release;
 mod source;
 mod tui;
 mod ui;
+mod undelete;
 mod verify;
 
 use std::ffi::OsString;
@@ -86,6 +87,7 @@ enum Command {
     Log(log::Args),
     Dump(dump::Args),
     Extract(extract::Args),
+    Undelete(undelete::Args),
     Convert(convert::Args),
     Put(put::Args),
     Bootstrap(bootstrap::Args),
@@ -133,6 +135,7 @@ pub fn main() -> u8 {
         Command::Log(args) => log::run(&args, &mut ui),
         Command::Dump(args) => dump::run(&args, &mut ui),
         Command::Extract(args) => extract::run(&args, &mut ui),
+        Command::Undelete(args) => undelete::run(&args, &mut ui),
         Command::Convert(args) => convert::run(&args, &mut ui),
         Command::Put(args) => put::run(&args, &mut ui),
         Command::Bootstrap(args) => bootstrap::run(&args, &mut ui),

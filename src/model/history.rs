@@ -222,6 +222,11 @@ impl History {
         self.values.read(at)
     }
 
+    /// What reads its values, for a history that is made of several.
+    pub fn values(&self) -> Arc<dyn ReadValue> {
+        self.values.clone()
+    }
+
     /// The newest change of a key, where it is a put: the key's live value.
     pub fn live(&self, key: KeyId) -> Option<&Change> {
         self.changes_of(key).next_back().filter(|change| change.op == Op::Put)

@@ -15,4 +15,5 @@ pub mod objects;
 pub mod output;
 pub mod put;
 pub mod store;
+pub mod undelete;
 pub mod verify;
