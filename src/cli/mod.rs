@@ -5,6 +5,7 @@
 mod bootstrap;
 mod completions;
 mod convert;
+mod diff;
 mod doctor;
 mod dump;
 mod exit;
@@ -85,6 +86,7 @@ enum Command {
     Grep(grep::Args),
     Log(log::Args),
     Dump(dump::Args),
+    Diff(diff::Args),
     Extract(extract::Args),
     Convert(convert::Args),
     Put(put::Args),
@@ -132,6 +134,7 @@ pub fn main() -> u8 {
         Command::Grep(args) => grep::run(&args, &mut ui),
         Command::Log(args) => log::run(&args, &mut ui),
         Command::Dump(args) => dump::run(&args, &mut ui),
+        Command::Diff(args) => diff::run(&args, &mut ui),
         Command::Extract(args) => extract::run(&args, &mut ui),
         Command::Convert(args) => convert::run(&args, &mut ui),
         Command::Put(args) => put::run(&args, &mut ui),

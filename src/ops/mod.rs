@@ -4,6 +4,7 @@ pub mod adapt;
 mod behind;
 pub mod bootstrap;
 pub mod convert;
+pub mod diff;
 pub mod doctor;
 pub mod extract;
 pub mod finding;

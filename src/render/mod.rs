@@ -5,6 +5,7 @@
 mod bootstrap;
 mod changes;
 mod convert;
+mod diff;
 mod extract;
 mod grep;
 mod info;
@@ -18,6 +19,7 @@ mod verdict;
 pub use bootstrap::{BootstrapReport, bootstrap_json, bootstrap_text};
 pub use changes::{change_json, change_text, log_text};
 pub use convert::{convert_json, convert_text};
+pub use diff::{DiffCounts, diff_brief, diff_json, diff_summary, diff_text};
 pub use extract::extract_json;
 pub use grep::{grep_count_json, grep_count_text, grep_json, grep_name_json, grep_name_text, grep_text};
 pub use info::{info_json, info_text};
