@@ -48,6 +48,7 @@ fn commands(out: &Path) -> Vec<(Vec<String>, i32)> {
         ("bootstrap\nPATH", 0),
         ("bootstrap\nPATH\n--token\nno-such", 1),
         ("dump\nPATH", 0),
+        ("diff\nPATH\nPATH\n--all", 0),
         ("dump\nPATH\n--json\n--values", 0),
         ("ls\nPATH\n--at\n999999999", 2),
     ];

@@ -778,3 +778,35 @@ fn an_extract_says_what_it_holds_and_what_not() {
     left_out.iter().for_each(|left| shape(left, &[("what", Is::Text), ("reason", Is::Text), ("why", Is::Text)]));
     assert!(left_out.iter().any(|left| left["reason"] == "secret"));
 }
+
+#[test]
+fn a_difference_says_what_became_of_an_object_and_where() {
+    let (old, new) = (unpacked("etcd-3.6").join("early.snapshot"), unpacked("etcd-3.6").join("middle.snapshot"));
+    let fields = [
+        ("key", Is::Text),
+        ("change", Is::Text),
+        ("kind", Is::TextOrNull),
+        ("namespace", Is::TextOrNull),
+        ("name", Is::TextOrNull),
+        ("from_revision", Is::IntOrNull),
+        ("to_revision", Is::IntOrNull),
+    ];
+    for all in [&[][..], &["--all"]] {
+        let lines = kinescope("diff", &old, &[&[new.to_str().unwrap()], all].concat()).exits(1).lines();
+        assert!(lines.len() > 100);
+        for line in &lines {
+            let mut rest = line.clone();
+            let paths = rest.as_object_mut().unwrap().remove("paths").unwrap();
+            shape(&rest, &fields);
+            match line["change"].as_str().unwrap() {
+                "added" => assert!(line["from_revision"].is_null() && line["to_revision"].is_i64()),
+                "removed" => assert!(line["from_revision"].is_i64() && line["to_revision"].is_null()),
+                "changed" => assert!(line["from_revision"].as_i64() < line["to_revision"].as_i64()),
+                other => panic!("{other}"),
+            }
+            let is_object = !line["kind"].is_null();
+            assert!(is_object || !all.is_empty());
+            assert_eq!(line["change"] == "changed" && is_object, paths.as_array().is_some_and(|paths| !paths.is_empty()));
+        }
+    }
+}

@@ -64,7 +64,9 @@ fn heading(difference: &Difference, most: usize) -> String {
     match difference.paths.as_deref() {
         Some([]) => {}
         Some(paths) => {
-            let named: Vec<&str> = paths.iter().take(most).map(String::as_str).collect();
+            let mut named: Vec<&str> = paths.iter().map(String::as_str).collect();
+            named.sort_by_key(|path| rank(path));
+            named.truncate(most);
             out.push_str(": ");
             out.push_str(&named.join(", "));
             if paths.len() > most {
@@ -75,6 +77,16 @@ fn heading(difference: &Difference, most: usize) -> String {
         None => {}
     }
     out
+}
+
+/// What people want comes before what machinery writes.
+fn rank(path: &str) -> u8 {
+    match path {
+        ".metadata.generation" => 2,
+        _ if path.starts_with(".status") => 3,
+        _ if path.starts_with(".metadata") => 1,
+        _ => 0,
+    }
 }
 
 fn sizes(difference: &Difference) -> String {

@@ -62,8 +62,9 @@ impl ChangeSet {
         let mut replace = set.take(before);
         // What differs in its status alone is its controller's business.
         replace.retain(|piece| now.get(&piece.key) != Some(&piece.object));
-        replace.iter_mut().for_each(|piece| keep_last_applied(comparison, piece));
         set.replace = replace;
+        let whole = set.apply.iter_mut().chain(&mut set.replace);
+        whole.for_each(|piece| keep_last_applied(comparison, piece));
         set
     }
 
@@ -114,7 +115,7 @@ fn only_named(piece: Piece) -> Piece {
     Piece { object, ..piece }
 }
 
-/// `kubectl replace` writes the whole object: without this annotation, a later `kubectl apply` would not know what it had set.
+/// `kubectl replace` and `create` write the whole object: without this annotation, a later `kubectl apply` would not know what it had set.
 fn keep_last_applied(comparison: &Comparison<'_, '_>, piece: &mut Piece) {
     let objects = comparison.old;
     let history = objects.history();
