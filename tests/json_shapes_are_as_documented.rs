@@ -806,7 +806,10 @@ fn a_difference_says_what_became_of_an_object_and_where() {
             }
             let is_object = !line["kind"].is_null();
             assert!(is_object || !all.is_empty());
-            assert_eq!(line["change"] == "changed" && is_object, paths.as_array().is_some_and(|paths| !paths.is_empty()));
+            assert_eq!(
+                line["change"] == "changed" && is_object,
+                paths.as_array().is_some_and(|paths| !paths.is_empty())
+            );
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::ops::convert::ConvertError;
 use crate::ops::doctor::DoctorError;
 use crate::ops::keyring::KeyringError;
 use crate::ops::output::OutputError;
+use crate::ops::prune::PruneError;
 use crate::ops::put::PutError;
 use crate::ops::store::OpenError;
 use crate::source::{Damage, SourceError};
@@ -55,6 +56,9 @@ pub enum Failure {
     /// Objects could not be put.
     #[error(transparent)]
     Put(#[from] PutError),
+    /// A store could not be pruned.
+    #[error(transparent)]
+    Prune(#[from] PruneError),
     /// A directory could not be looked at.
     #[error(transparent)]
     Doctor(#[from] DoctorError),

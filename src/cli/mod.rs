@@ -21,6 +21,7 @@ mod ls;
 mod man;
 mod moment;
 mod progress;
+mod prune;
 mod put;
 mod release;
 mod source;
@@ -90,6 +91,7 @@ enum Command {
     Extract(extract::Args),
     Convert(convert::Args),
     Put(put::Args),
+    Prune(prune::Args),
     Bootstrap(bootstrap::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -137,6 +139,7 @@ pub fn main() -> u8 {
         Command::Diff(args) => diff::run(&args, &mut ui),
         Command::Extract(args) => extract::run(&args, &mut ui),
         Command::Convert(args) => convert::run(&args, &mut ui),
+        Command::Prune(args) => prune::run(&args, &mut ui),
         Command::Put(args) => put::run(&args, &mut ui),
         Command::Bootstrap(args) => bootstrap::run(&args, &mut ui),
         Command::Verify(args) => verify::run(&args, &mut ui),

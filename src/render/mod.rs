@@ -11,6 +11,7 @@ mod grep;
 mod info;
 mod keys;
 mod objects;
+mod prune;
 mod put;
 mod tables;
 mod text;
@@ -25,6 +26,7 @@ pub use grep::{grep_count_json, grep_count_text, grep_json, grep_name_json, grep
 pub use info::{info_json, info_text};
 pub use keys::{KeyLine, key_header, key_json, key_text, value_text};
 pub use objects::{ListForm, Printed, TableOptions, object_json, objects_table, objects_tables, objects_text};
+pub use prune::{prune_json, prune_text};
 pub use put::{put_json, put_text};
 pub use tables::{table_text, tables_text};
 pub use text::{bytes, count, key};

@@ -133,7 +133,8 @@ fn against_source(source: &History, plan: &Plan<'_>, options: &Options, target: 
         let mut found = found.into_iter().flat_map(|found| target.changes_of(found)).peekable();
         for change in wanted() {
             let is_live = change.is_put() && newest.is_some_and(|newest| newest.revision == change.revision);
-            if left_out.contains(&(key, change.revision.main)) || !options.history && !is_live {
+            let pruned = options.prune.as_ref().is_some_and(|prune| prune.takes_out(source, change));
+            if left_out.contains(&(key, change.revision.main)) || !options.history && !is_live || pruned {
                 // Were it there nevertheless, it would be left over at the end.
                 continue;
             }

@@ -7,6 +7,7 @@ mod chains;
 mod check;
 mod overlay;
 mod plan;
+mod prune;
 mod report;
 mod run;
 mod same;
@@ -17,6 +18,7 @@ mod to_kine;
 
 pub use overlay::{Added, NewChange, NewOp, OverlayError};
 pub use plan::{LeftOut, Plan, PlanError, Reason, Rows, Translated};
+pub use prune::Prune;
 pub use report::{Prefix, Report};
 pub use run::{Convert, ConvertError, Phase, convert};
 
@@ -74,6 +76,8 @@ pub struct Options {
     pub peer_urls: Vec<String>,
     /// Changes on top of the source's, each with a revision of its own.
     pub additions: Vec<NewChange>,
+    /// What is compacted and dropped on the way.
+    pub prune: Option<Prune>,
 }
 
 impl Options {
@@ -89,12 +93,14 @@ impl Options {
             member_name: "default".to_owned(),
             peer_urls: vec!["http://localhost:2380".to_owned()],
             additions: Vec::new(),
+            prune: None,
         }
     }
 
     /// Whether clients must list anew: the target's history is not the source's, so its compact revision is its current
     /// one.
     pub fn breaks_history(&self) -> bool {
-        self.at.is_some() || !self.history || self.renumber || self.bump > 0
+        let dropped = self.prune.as_ref().is_some_and(|prune| !prune.drop.is_empty());
+        self.at.is_some() || !self.history || self.renumber || self.bump > 0 || dropped
     }
 }

@@ -17,6 +17,7 @@ use serde_json::Value;
 pub use change_set::{ChangeSet, Written};
 pub use manifests::{AgainstManifests, Told};
 pub use select::Scope;
+pub(super) use select::Selector;
 
 use super::objects::{ObjectError, Objects};
 use crate::kine::schema::{APISERVER_COMPACT_KEY, COMPACT_KEY};
@@ -26,7 +27,6 @@ use crate::kube::resources::Identity;
 use crate::kube::selector::{ArgumentError, LabelSelector};
 use crate::kube::show::View;
 use crate::model::{Change, Engine, KeyId, KeyState};
-use select::Selector;
 
 /// What became of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
