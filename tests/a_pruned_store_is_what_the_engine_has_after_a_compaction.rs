@@ -70,8 +70,9 @@ fn etcd_has_the_hash_that_it_has_after_its_own_compaction() {
                 let report = prune(&source, &target, &more).exits(0).json();
                 assert_eq!(report["after"]["compact_revision"], expected.compact_revision, "{name} {to:?} {version:?}");
                 assert_eq!(report["after"]["hash_kv"], expected.hash, "{name} {to:?} {version:?}");
-                // To ask for all leases takes a process each: one engine and one moment tell enough.
-                if version != EtcdVersion::V3_6 || name != "middle.snapshot" || to == Some(current) {
+                // To ask for all leases takes a process each: one engine and one moment tell enough. After a compaction to the
+                // current revision there is no event to wait for.
+                if version != EtcdVersion::V3_6 || name != "middle.snapshot" || to != Some(middle) {
                     continue;
                 }
                 let told = etcd_tells(&engine, &target);
@@ -178,7 +179,8 @@ fn what_is_dropped_is_gone_and_nothing_else_is() {
     assert_eq!(keys, ["/registry/deployments/shop/web"]);
     prune(&source, &dir.path().join("none.db"), &["--drop", "cm/nobody"]).exits(1).says(&["nothing of that is live"]);
     prune(&source, &dir.path().join("no.db"), &["--drop", "nosuchkind"]).cannot(&["nosuchkind"]);
-    prune(&source, &dir.path().join("no.db"), &["--to-revision", "1"]).cannot(&["below", "compact revision"]);
+    let cut = unpacked("kine-0.16").join("final");
+    prune(&cut, &dir.path().join("no.db"), &["--to-revision", "1"]).cannot(&["below", "compact revision"]);
     prune(&source, &dir.path().join("no.db"), &["--to-revision", "99999"]).cannot(&["above", "current revision"]);
     prune(&source, &dir.path().join("no.db"), &["--to-revision", "900", "--drop", "events"]).exits(2);
     prune(&source, Path::new("-"), &[]).cannot(&["standard output"]);

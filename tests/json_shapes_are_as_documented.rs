@@ -813,3 +813,47 @@ fn a_difference_says_what_became_of_an_object_and_where() {
         }
     }
 }
+
+#[test]
+fn a_pruning_has_its_numbers_before_and_after() {
+    let dir = tempfile::tempdir().unwrap();
+    for source in [unpacked("etcd-3.6").join("middle.snapshot"), unpacked("kine-0.16").join("final")] {
+        let target = dir.path().join("target");
+        let args = [target.to_str().unwrap(), "--drop", "events", "--force"];
+        let report = kinescope("prune", &source, &args).exits(0).json();
+        let fields = [
+            ("version", Is::Int),
+            ("source", Is::Text),
+            ("target", Is::TextOrNull),
+            ("to", Is::Text),
+            ("current_revision", Is::Int),
+            ("before", Is::Object),
+            ("after", Is::Object),
+            ("dropped", Is::List),
+            ("unsure", Is::List),
+            ("left_out", Is::List),
+            ("translated", Is::List),
+            ("notes", Is::List),
+        ];
+        shape(&report, &fields);
+        let numbers = [
+            ("bytes", Is::Int),
+            ("live_keys", Is::Int),
+            ("changes", Is::Int),
+            ("compact_revision", Is::Int),
+            ("hash_kv", Is::IntOrNull),
+        ];
+        for (path, side) in [(&source, "before"), (&target, "after")] {
+            shape(&report[side], &numbers);
+            let info = kinescope("info", path, &[]).exits(0).json();
+            assert_eq!(report[side]["bytes"], info["bytes"]["file"]);
+            for same in ["live_keys", "changes", "compact_revision", "hash_kv"] {
+                assert_eq!(report[side][same], *info.get(same).unwrap_or(&Value::Null), "{side} {same}");
+            }
+        }
+        let dropped = [("key", Is::Text), ("revision", Is::Int), ("value_size", Is::Int), ("why", Is::Text)];
+        let list = report["dropped"].as_array().unwrap();
+        assert!(!list.is_empty());
+        list.iter().for_each(|line| shape(line, &dropped));
+    }
+}
