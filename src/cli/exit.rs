@@ -7,6 +7,7 @@ use crate::ops::keyring::KeyringError;
 use crate::ops::output::OutputError;
 use crate::ops::prune::PruneError;
 use crate::ops::put::PutError;
+use crate::ops::redact::RedactError;
 use crate::ops::store::OpenError;
 use crate::source::{Damage, SourceError};
 
@@ -59,6 +60,9 @@ pub enum Failure {
     /// A store could not be pruned.
     #[error(transparent)]
     Prune(#[from] PruneError),
+    /// A store could not be redacted.
+    #[error(transparent)]
+    Redact(#[from] RedactError),
     /// A directory could not be looked at.
     #[error(transparent)]
     Doctor(#[from] DoctorError),

@@ -23,6 +23,7 @@ mod moment;
 mod progress;
 mod prune;
 mod put;
+mod redact;
 mod release;
 mod source;
 mod tui;
@@ -92,6 +93,7 @@ enum Command {
     Convert(convert::Args),
     Put(put::Args),
     Prune(prune::Args),
+    Redact(redact::Args),
     Bootstrap(bootstrap::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -140,6 +142,7 @@ pub fn main() -> u8 {
         Command::Extract(args) => extract::run(&args, &mut ui),
         Command::Convert(args) => convert::run(&args, &mut ui),
         Command::Prune(args) => prune::run(&args, &mut ui),
+        Command::Redact(args) => redact::run(&args, &mut ui),
         Command::Put(args) => put::run(&args, &mut ui),
         Command::Bootstrap(args) => bootstrap::run(&args, &mut ui),
         Command::Verify(args) => verify::run(&args, &mut ui),

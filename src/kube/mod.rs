@@ -20,6 +20,7 @@ pub mod quantity;
 pub mod references;
 pub mod resources;
 pub mod schema;
+pub mod secret;
 pub mod selector;
 pub mod show;
 pub mod sink;

@@ -16,5 +16,6 @@ pub mod objects;
 pub mod output;
 pub mod prune;
 pub mod put;
+pub mod redact;
 pub mod store;
 pub mod verify;

@@ -123,6 +123,9 @@ pub struct Pruned {
     pub idle: bool,
 }
 
+/// Where its releases are kept, their namespace, its name.
+type Chart<'k> = (&'k str, Option<&'k str>, &'k str);
+
 impl Prune<'_> {
     /// Writes the pruned store.
     ///
@@ -203,7 +206,7 @@ impl Prune<'_> {
     /// The releases of each chart but the newest ones, and those that are deployed: Helm goes on from these.
     fn old_releases(&self, kept: usize, unsure: &mut Vec<ObjectError>) -> Vec<KeyId> {
         let history = self.source.store.history();
-        let mut charts: BTreeMap<(&str, Option<&str>, &str), Vec<(u64, &Change)>> = BTreeMap::new();
+        let mut charts: BTreeMap<Chart<'_>, Vec<(u64, &Change)>> = BTreeMap::new();
         for key in history.keys().ids() {
             let Some((id, live)) = self.objects.object(key).zip(history.live(key)) else { continue };
             let plural = id.resource.plural.as_ref();

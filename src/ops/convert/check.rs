@@ -19,6 +19,12 @@ use crate::{etcd, kine};
 #[error("what was read back is not what was to be written: {0}; nothing was put in place. Please report this")]
 pub struct Mismatch(String);
 
+impl Mismatch {
+    pub(super) fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
 fn mismatch<T>(what: impl Into<String>) -> Result<T, Mismatch> {
     Err(Mismatch(what.into()))
 }
@@ -29,6 +35,9 @@ fn mismatch<T>(what: impl Into<String>) -> Result<T, Mismatch> {
 /// The first difference.
 pub(super) fn check(source: &Store, plan: &Plan<'_>, options: &Options, target: &Store) -> Result<(), Mismatch> {
     planned(plan, target)?;
+    if let Some(rewrite) = &options.rewrite {
+        rewrite.check(target)?;
+    }
     against_source(source.history(), plan, options, target.history())?;
     against_additions(plan, options, target.history())
 }

@@ -9,6 +9,7 @@ mod overlay;
 mod plan;
 mod prune;
 mod report;
+mod rewrite;
 mod run;
 mod same;
 mod select;
@@ -20,6 +21,7 @@ pub use overlay::{Added, NewChange, NewOp, OverlayError};
 pub use plan::{LeftOut, Plan, PlanError, Reason, Rows, Translated};
 pub use prune::Prune;
 pub use report::{Prefix, Report};
+pub use rewrite::{Forbidden, Rewrite};
 pub use run::{Convert, ConvertError, Phase, convert};
 
 use crate::etcd::EtcdVersion;
@@ -78,6 +80,8 @@ pub struct Options {
     pub additions: Vec<NewChange>,
     /// What is compacted and dropped on the way.
     pub prune: Option<Prune>,
+    /// Values that are others in the target.
+    pub rewrite: Option<Rewrite>,
 }
 
 impl Options {
@@ -94,6 +98,7 @@ impl Options {
             peer_urls: vec!["http://localhost:2380".to_owned()],
             additions: Vec::new(),
             prune: None,
+            rewrite: None,
         }
     }
 

@@ -241,6 +241,9 @@ impl<'a> Plan<'a> {
             (Store::Kine(store), Target::Kine) => same::kine(store, options, bounds)?,
             (Store::Etcd(store), Target::EtcdSnapshot | Target::EtcdDir) => same::etcd(store, options, bounds)?,
         };
+        if let Some(rewrite) = &options.rewrite {
+            rewrite.apply(&mut plan);
+        }
         overlay::add(&mut plan, &options.additions, bounds.relist)?;
         plan.left_out.sort();
         plan.left_out.dedup();

@@ -80,9 +80,12 @@ impl Wanted {
     }
 }
 
+/// Resources by group and plural, and the name.
+type Merged = (Vec<(String, String)>, Option<String>);
+
 fn wanted(text: &str, registries: &[&Registry]) -> Result<Wanted, ArgumentError> {
     let mut first_error = None;
-    let mut merged: Option<(Vec<(String, String)>, Option<String>)> = None;
+    let mut merged: Option<Merged> = None;
     for registry in registries {
         match Selection::parse(text, registry) {
             Ok(Selection::Key(key)) => return Ok(Wanted::Key(key.as_bytes().to_vec())),
