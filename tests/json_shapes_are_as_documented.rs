@@ -880,3 +880,82 @@ fn a_diagnosis_has_its_steps_and_its_commands() {
     assert_eq!(migrated["live_keys"], Value::Null);
     kinescope("doctor", dir.path().join("nothing").as_path(), &[]).cannot(&["no directory of a k3s server"]);
 }
+
+#[test]
+fn a_difference_says_what_became_of_an_object_and_where() {
+    let (old, new) = (unpacked("etcd-3.6").join("early.snapshot"), unpacked("etcd-3.6").join("middle.snapshot"));
+    let fields = [
+        ("key", Is::Text),
+        ("change", Is::Text),
+        ("kind", Is::TextOrNull),
+        ("namespace", Is::TextOrNull),
+        ("name", Is::TextOrNull),
+        ("from_revision", Is::IntOrNull),
+        ("to_revision", Is::IntOrNull),
+    ];
+    for all in [&[][..], &["--all"]] {
+        let lines = kinescope("diff", &old, &[&[new.to_str().unwrap()], all].concat()).exits(1).lines();
+        assert!(lines.len() > 100);
+        for line in &lines {
+            let mut rest = line.clone();
+            let paths = rest.as_object_mut().unwrap().remove("paths").unwrap();
+            shape(&rest, &fields);
+            match line["change"].as_str().unwrap() {
+                "added" => assert!(line["from_revision"].is_null() && line["to_revision"].is_i64()),
+                "removed" => assert!(line["from_revision"].is_i64() && line["to_revision"].is_null()),
+                "changed" => assert!(line["from_revision"].as_i64() < line["to_revision"].as_i64()),
+                other => panic!("{other}"),
+            }
+            let is_object = !line["kind"].is_null();
+            assert!(is_object || !all.is_empty());
+            assert_eq!(
+                line["change"] == "changed" && is_object,
+                paths.as_array().is_some_and(|paths| !paths.is_empty())
+            );
+        }
+    }
+}
+
+#[test]
+fn a_pruning_has_its_numbers_before_and_after() {
+    let dir = tempfile::tempdir().unwrap();
+    for source in [unpacked("etcd-3.6").join("middle.snapshot"), unpacked("kine-0.16").join("final")] {
+        let target = dir.path().join("target");
+        let args = [target.to_str().unwrap(), "--drop", "events", "--force"];
+        let report = kinescope("prune", &source, &args).exits(0).json();
+        let fields = [
+            ("version", Is::Int),
+            ("source", Is::Text),
+            ("target", Is::TextOrNull),
+            ("to", Is::Text),
+            ("current_revision", Is::Int),
+            ("before", Is::Object),
+            ("after", Is::Object),
+            ("dropped", Is::List),
+            ("unsure", Is::List),
+            ("left_out", Is::List),
+            ("translated", Is::List),
+            ("notes", Is::List),
+        ];
+        shape(&report, &fields);
+        let numbers = [
+            ("bytes", Is::Int),
+            ("live_keys", Is::Int),
+            ("changes", Is::Int),
+            ("compact_revision", Is::Int),
+            ("hash_kv", Is::IntOrNull),
+        ];
+        for (path, side) in [(&source, "before"), (&target, "after")] {
+            shape(&report[side], &numbers);
+            let info = kinescope("info", path, &[]).exits(0).json();
+            assert_eq!(report[side]["bytes"], info["bytes"]["file"]);
+            for same in ["live_keys", "changes", "compact_revision", "hash_kv"] {
+                assert_eq!(report[side][same], *info.get(same).unwrap_or(&Value::Null), "{side} {same}");
+            }
+        }
+        let dropped = [("key", Is::Text), ("revision", Is::Int), ("value_size", Is::Int), ("why", Is::Text)];
+        let list = report["dropped"].as_array().unwrap();
+        assert!(!list.is_empty());
+        list.iter().for_each(|line| shape(line, &dropped));
+    }
+}

@@ -286,14 +286,20 @@ fn check_writes_nothing_and_asks_for_no_free_name() {
     assert_eq!(names_in(dir.path()), ["state.db"]);
 }
 
-/// What puts objects writes by the same rules as what converts.
+/// What makes another store of one writes by the same rules as what converts.
 #[test]
-fn put_writes_where_a_conversion_would() {
+fn put_and_prune_write_where_a_conversion_would() {
+    for command in [&["put", "--delete", "ns/kube-public"][..], &["prune"]] {
+        writes_as_a_conversion_would(command);
+    }
+}
+
+fn writes_as_a_conversion_would(command: &[&str]) {
     let dir = dir();
     let input = copy(&unpacked("kine-0.11").join("early.backup.db"), dir.path().join("db/state.db"));
     let put = |target: &Path, more: &[&str]| {
-        let args = ["put", input.to_str().unwrap(), target.to_str().unwrap(), "--delete", "ns/kube-public"];
-        run([&args, more].concat())
+        let paths = [input.to_str().unwrap(), target.to_str().unwrap()];
+        run([&command[..1], &paths, &command[1..], more].concat())
     };
     let before = everything(dir.path());
     for force in [&[][..], &["--force"]] {

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use command::{copy, kinescope, ran, run};
 use fixtures::unpacked;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 19] = [
     "tui",
     "info",
     "verify",
@@ -23,10 +23,13 @@ const COMMANDS: [&str; 16] = [
     "grep",
     "log",
     "dump",
+    "diff",
     "extract",
     "undelete",
     "convert",
     "put",
+    "prune",
+    "redact",
     "bootstrap",
     "completions",
     "man",

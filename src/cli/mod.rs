@@ -5,6 +5,7 @@
 mod bootstrap;
 mod completions;
 mod convert;
+mod diff;
 mod doctor;
 mod dump;
 mod exit;
@@ -20,7 +21,9 @@ mod ls;
 mod man;
 mod moment;
 mod progress;
+mod prune;
 mod put;
+mod redact;
 mod release;
 mod source;
 mod tui;
@@ -86,10 +89,13 @@ enum Command {
     Grep(grep::Args),
     Log(log::Args),
     Dump(dump::Args),
+    Diff(diff::Args),
     Extract(extract::Args),
     Undelete(undelete::Args),
     Convert(convert::Args),
     Put(put::Args),
+    Prune(prune::Args),
+    Redact(redact::Args),
     Bootstrap(bootstrap::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -134,9 +140,12 @@ pub fn main() -> u8 {
         Command::Grep(args) => grep::run(&args, &mut ui),
         Command::Log(args) => log::run(&args, &mut ui),
         Command::Dump(args) => dump::run(&args, &mut ui),
+        Command::Diff(args) => diff::run(&args, &mut ui),
         Command::Extract(args) => extract::run(&args, &mut ui),
         Command::Undelete(args) => undelete::run(&args, &mut ui),
         Command::Convert(args) => convert::run(&args, &mut ui),
+        Command::Prune(args) => prune::run(&args, &mut ui),
+        Command::Redact(args) => redact::run(&args, &mut ui),
         Command::Put(args) => put::run(&args, &mut ui),
         Command::Bootstrap(args) => bootstrap::run(&args, &mut ui),
         Command::Verify(args) => verify::run(&args, &mut ui),

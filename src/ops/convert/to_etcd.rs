@@ -17,7 +17,7 @@ use crate::model::{Change, Content, Contents, History, KeyId, Lease, LeaseRef, N
 /// Plans an etcd store with everything that `store` holds.
 pub(super) fn plan<'a>(store: &'a kine::Store, options: &Options, bounds: Bounds) -> Result<Plan<'a>, PlanError> {
     let history = store.history();
-    let mut selection = Selection::new(history, bounds, options.history);
+    let mut selection = Selection::new(history, bounds, options);
     let mut left_out = Vec::new();
     for key in history.keys().ids() {
         if let Some(live) = history.keys().get(key).is_empty().then(|| history.live(key)).flatten() {

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 pub use pattern::{Pattern, PatternError, Syntax};
 pub use trace::Place;
+pub(super) use trace::push_name;
 
 use super::objects::{ObjectError, Objects};
 use crate::kube::encryption;
