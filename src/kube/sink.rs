@@ -43,6 +43,8 @@ pub enum Spot {
     Json(usize, usize),
     /// YAML below a key with so many spaces before it.
     Yaml(usize),
+    /// YAML of an item of a list, with so many spaces before the `-`.
+    YamlItem(usize),
 }
 
 /// How far a sink has come: see [`Sink::mark`].
@@ -93,7 +95,7 @@ pub trait Sink {
     fn json_as_it_is(&mut self, _text: &str) -> bool {
         false
     }
-    /// Where the value of a field comes next, if what is written of it then depends on nothing else, and can be taken over
+    /// Where the value of a field or an item of a list comes next, if what is written of it then depends on nothing else, and can be taken over
     /// from an equal spot.
     fn spot(&self) -> Option<Spot> {
         None

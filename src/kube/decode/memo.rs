@@ -15,16 +15,26 @@ use crate::kube::table::MessageId;
 const LEAST: usize = 64;
 /// Longer parts come too seldom, in bytes.
 const MOST: usize = 256 << 10;
-/// So much is kept before all is forgotten, in bytes: about a processor's cache.
-const ROOM: usize = 2 << 20;
+/// So much is kept before all is forgotten, in bytes.
+const ROOM: usize = 8 << 20;
 
 /// All that the text of a part depends on, but for its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Of {
     spot: Spot,
     minor: Minor,
-    /// `None` for JSON inside of the object.
-    message: Option<MessageId>,
+    what: What,
+}
+
+/// What a part is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum What {
+    /// A message.
+    Message(MessageId),
+    /// All values of the field of that number, in a message of that name, with their tags.
+    Field(&'static str, u16),
+    /// JSON inside of the object.
+    Json,
 }
 
 #[derive(Debug)]
@@ -69,17 +79,12 @@ impl Memo {
 }
 
 impl<S: Sink> Walker<'_, S> {
-    /// Writes a part, the value of a field, with `write`, or as it was written before. `raw` alone has to decide what it
+    /// Writes a part, the value of a field or an item of a list, with `write`, or as it was written before. `raw` alone has to decide what it
     /// looks like there.
-    pub fn remembered(
-        &mut self,
-        message: Option<MessageId>,
-        raw: &[u8],
-        write: impl FnOnce(&mut Self) -> Step,
-    ) -> Step {
+    pub fn remembered(&mut self, what: What, raw: &[u8], write: impl FnOnce(&mut Self) -> Step) -> Step {
         let spot = if (LEAST..=MOST).contains(&raw.len()) { self.sink.spot() } else { None };
         let (Some(memo), Some(spot)) = (&self.space.memo, spot) else { return write(self) };
-        let of = Of { spot, minor: self.minor(), message };
+        let of = Of { spot, minor: self.minor(), what };
         let hash = memo.hash(of, raw);
         if let Some(text) = memo.text(hash, of, raw) {
             self.sink.take_over(text);

@@ -1,6 +1,7 @@
 //! The types that have a JSON form of their own.
 
 use super::Damage;
+use super::memo::What;
 use super::notes::note;
 use super::walk::{Role, Step, Walker, damaged};
 use crate::kube::sink::Sink;
@@ -106,7 +107,7 @@ impl<S: Sink> Walker<'_, S> {
                 None | Some([]) => self.sink.null(),
                 // A text alone would be folded by what stands before it on its line.
                 Some(raw) if raw.starts_with(b"{") => {
-                    self.remembered(None, raw, |walker| walker.embedded(raw, message, number))?;
+                    self.remembered(What::Json, raw, |walker| walker.embedded(raw, message, number))?;
                 }
                 Some(raw) => self.embedded(raw, message, number)?,
             },

@@ -1,7 +1,7 @@
 //! The second pass: the fields in the order in which they are printed, and what is printed for those that are absent.
 
 use super::map::Entry;
-use super::memo::Memo;
+use super::memo::{Memo, What};
 use super::notes::note;
 use super::scan::{Found, Scan, State};
 use super::{Damage, DecodeError, Notes, Options};
@@ -133,11 +133,13 @@ impl<'t, S: Sink> Walker<'t, S> {
             } else {
                 self.sink.field(slot.name);
                 let values = data.get(..found.range().end).unwrap_or_default();
-                if slot.count == Count::Many {
-                    self.many(slot, values, found.range().start, message.name)?;
-                } else {
-                    self.map(slot, values, found.range().start, message.name)?;
-                }
+                let start = found.range().start;
+                let raw = values.get(start..).unwrap_or_default();
+                let what = What::Field(message.name, slot.number);
+                self.remembered(what, raw, |walker| match slot.count {
+                    Count::Many => walker.many(slot, values, start, message.name),
+                    _ => walker.map(slot, values, start, message.name),
+                })?;
             }
         }
         self.sink.end_object();
@@ -266,12 +268,17 @@ impl<'t, S: Sink> Walker<'t, S> {
         if let Kind::Message(id) = slot.kind {
             let role = if role == Role::Object { self.role_in(slot, role) } else { Role::Part };
             match role {
-                Role::Part => self.remembered(Some(id), bytes, |walker| walker.message(id, bytes, role)),
+                Role::Part => self.part(id, bytes),
                 _ => self.message(id, bytes, role),
             }
         } else {
             self.value(slot, bytes, message)
         }
+    }
+
+    /// A message that looks the same wherever it is.
+    fn part(&mut self, id: MessageId, bytes: &[u8]) -> Step {
+        self.remembered(What::Message(id), bytes, |walker| walker.message(id, bytes, Role::Part))
     }
 
     /// The values of a list; between them there may be other fields.
@@ -299,7 +306,7 @@ impl<'t, S: Sink> Walker<'t, S> {
                     let (start, end) = wire::payload(data, &mut at).map_err(fault)?;
                     let bytes = data.get(start..end).unwrap_or_default();
                     match slot.kind {
-                        Kind::Message(id) => self.message(id, bytes, Role::Part)?,
+                        Kind::Message(id) => self.part(id, bytes)?,
                         Kind::Bool | Kind::Int32 | Kind::Int64 | Kind::Double => self.packed(slot, bytes, message)?,
                         _ => self.value(slot, bytes, message)?,
                     }

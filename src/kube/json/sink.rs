@@ -91,11 +91,17 @@ impl<const INDENT: usize> Sink for JsonSink<'_, INDENT> {
 
     fn spot(&self) -> Option<Spot> {
         let spot = if INDENT == 0 { Spot::CompactJson } else { Spot::Json(INDENT, self.depth) };
-        self.after_key.then_some(spot)
+        (self.after_key || self.depth > 0).then_some(spot)
     }
 
     fn mark(&self) -> Mark {
-        Mark { at: self.out.len(), noticed: 0 }
+        // What comes between two items is not the item's.
+        let between = match self.after_key {
+            true => 0,
+            false if INDENT > 0 => usize::from(self.filled) + 1 + self.depth * INDENT,
+            false => usize::from(self.filled),
+        };
+        Mark { at: self.out.len() + between, noticed: 0 }
     }
 
     fn since(&self, mark: Mark) -> Option<&[u8]> {

@@ -215,12 +215,21 @@ impl Sink for YamlSink<'_> {
     const ORDER: KeyOrder = KeyOrder::Natural;
 
     fn spot(&self) -> Option<Spot> {
-        let key = self.open.last().filter(|block| !block.is_array && self.place == Place::Key)?;
-        Some(Spot::Yaml(key.indent))
+        let block = self.open.last()?;
+        if block.is_array {
+            // The first item may stand on the line of what the list is in.
+            let has_own_line = !block.is_empty || block.place == Place::Key;
+            has_own_line.then_some(Spot::YamlItem(block.indent))
+        } else {
+            (self.place == Place::Key).then_some(Spot::Yaml(block.indent))
+        }
     }
 
     fn mark(&self) -> Mark {
-        Mark { at: self.out.len(), noticed: self.refused + self.merges }
+        // The line's beginning and the `-` are not the item's.
+        let item = self.open.last().filter(|block| block.is_array);
+        let before = item.map_or(0, |block| usize::from(!self.line_ended) + block.indent + 1);
+        Mark { at: self.out.len() + before, noticed: self.refused + self.merges }
     }
 
     fn since(&self, mark: Mark) -> Option<&[u8]> {
@@ -229,6 +238,7 @@ impl Sink for YamlSink<'_> {
     }
 
     fn take_over(&mut self, text: &[u8]) {
+        self.before_value();
         self.out.extend_from_slice(text);
     }
 
