@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use command::{copy, kinescope, ran, run};
 use fixtures::unpacked;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "tui",
     "info",
     "verify",
@@ -28,6 +28,7 @@ const COMMANDS: [&str; 17] = [
     "convert",
     "put",
     "prune",
+    "redact",
     "bootstrap",
     "completions",
     "man",
