@@ -57,7 +57,17 @@ fn commands(out: &Path) -> Vec<(Vec<String>, i32)> {
     // The smallest of deletes: what a manifest needs to be encrypted is another test's matter.
     let put = (format!("put\nPATH\n{}\n--delete\nns/kube-public", out.join("put").display()), 0);
     let prune = (format!("prune\nPATH\n{}\n--drop\nevents", out.join("prune").display()), 0);
-    let all = reading.chain([convert("kine"), convert("etcd-snapshot"), convert("etcd-dir"), check, adapt, put, prune]);
+    let redact = (format!("redact\nPATH\n{}", out.join("redact").display()), 1);
+    let all = reading.chain([
+        convert("kine"),
+        convert("etcd-snapshot"),
+        convert("etcd-dir"),
+        check,
+        adapt,
+        put,
+        prune,
+        redact,
+    ]);
     all.map(|(line, code)| (line.lines().map(str::to_owned).collect(), code)).collect()
 }
 
@@ -70,7 +80,7 @@ fn unchanged(root: &Path, path: &Path) {
         run(args.iter().map(|arg| if arg == "PATH" { path } else { arg })).exits(code);
         assert_eq!(facts(root), before, "{args:?} on {path}");
     }
-    assert_eq!(names_in(out.path()), ["adapted", "etcd-dir", "etcd-snapshot", "kine", "prune", "put"]);
+    assert_eq!(names_in(out.path()), ["adapted", "etcd-dir", "etcd-snapshot", "kine", "prune", "put", "redact"]);
 }
 
 /// A directory that holds nothing but one input; even its name list must stay as it is.
@@ -168,7 +178,7 @@ fn damaged_inputs() {
         for (args, code) in commands(out.path()) {
             let path = dir.path().join(name);
             let code = match (args[0].as_str(), code) {
-                ("convert" | "put" | "prune", _) | (_, 2) => 2,
+                ("convert" | "put" | "prune" | "redact", _) | (_, 2) => 2,
                 ("info", _) if name == "a.snapshot" && args.len() > 2 => 0, // --quick looks at no hash
                 ("get" | "log", _) => {
                     run(args.iter().map(|arg| if arg == "PATH" { path.to_str().unwrap() } else { arg }))

@@ -959,3 +959,42 @@ fn a_pruning_has_its_numbers_before_and_after() {
         list.iter().for_each(|line| shape(line, &dropped));
     }
 }
+
+#[test]
+fn a_redaction_says_what_it_replaced_and_what_is_noise() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("target");
+    let report =
+        kinescope("redact", &unpacked("etcd-3.6").join("middle.snapshot"), &[target.to_str().unwrap()]).exits(1).json();
+    let fields = [
+        ("version", Is::Int),
+        ("source", Is::Text),
+        ("target", Is::TextOrNull),
+        ("to", Is::Text),
+        ("bytes", Is::Int),
+        ("live_keys", Is::Int),
+        ("changes", Is::Int),
+        ("current_revision", Is::Int),
+        ("compact_revision", Is::Int),
+        ("hash_kv", Is::IntOrNull),
+        ("secrets", Is::Int),
+        ("looked_for", Is::Int),
+        ("replaced", Is::Object),
+        ("elsewhere", Is::List),
+        ("opened", Is::Int),
+        ("noise", Is::List),
+        ("left_out", Is::List),
+        ("translated", Is::List),
+        ("notes", Is::List),
+    ];
+    shape(&report, &fields);
+    let replaced = ["values", "elsewhere", "private_keys", "tokens"].map(|name| (name, Is::Int));
+    shape(&report["replaced"], &replaced);
+    let noise = report["noise"].as_array().unwrap();
+    assert!(!noise.is_empty());
+    noise.iter().for_each(|noise| shape(noise, &[("key", Is::Text), ("values", Is::Int), ("why", Is::Text)]));
+    let info = kinescope("info", &target, &[]).exits(0).json();
+    for same in ["live_keys", "changes", "current_revision", "hash_kv"] {
+        assert_eq!(report[same], info[same], "{same}");
+    }
+}

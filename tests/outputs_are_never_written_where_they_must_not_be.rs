@@ -288,13 +288,14 @@ fn check_writes_nothing_and_asks_for_no_free_name() {
 
 /// What makes another store of one writes by the same rules as what converts.
 #[test]
-fn put_and_prune_write_where_a_conversion_would() {
-    for command in [&["put", "--delete", "ns/kube-public"][..], &["prune"]] {
-        writes_as_a_conversion_would(command);
+fn put_prune_and_redact_write_where_a_conversion_would() {
+    for (command, code) in [(&["put", "--delete", "ns/kube-public"][..], 0), (&["prune"], 0), (&["redact"], 1)] {
+        writes_as_a_conversion_would(command, code);
     }
 }
 
-fn writes_as_a_conversion_would(command: &[&str]) {
+/// `code` is how the command ends that has written.
+fn writes_as_a_conversion_would(command: &[&str], code: i32) {
     let dir = dir();
     let input = copy(&unpacked("kine-0.11").join("early.backup.db"), dir.path().join("db/state.db"));
     let put = |target: &Path, more: &[&str]| {
@@ -309,11 +310,11 @@ fn writes_as_a_conversion_would(command: &[&str]) {
         assert!(everything(dir.path()) == before);
     }
     let target = dir.path().join("new.db");
-    put(&target, &["--check"]).exits(0);
+    put(&target, &["--check"]).exits(code);
     assert!(everything(dir.path()) == before);
-    put(&target, &[]).exits(0);
+    put(&target, &[]).exits(code);
     put(&target, &[]).cannot(&["exists already", "--force"]);
-    put(&target, &["--force"]).exits(0);
+    put(&target, &["--force"]).exits(code);
     assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o7777, 0o600);
     fs::write(dir.path().join("new.db-wal"), "").unwrap();
     put(&target, &["--force"]).cannot(&["new.db-wal", "move it away"]);
