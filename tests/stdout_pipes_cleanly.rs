@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use command::{copy, kinescope, ran, run};
 use fixtures::unpacked;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "tui",
     "info",
     "verify",
@@ -26,6 +26,7 @@ const COMMANDS: [&str; 15] = [
     "extract",
     "convert",
     "put",
+    "recover",
     "bootstrap",
     "completions",
     "man",

@@ -6,6 +6,7 @@ use crate::ops::doctor::DoctorError;
 use crate::ops::keyring::KeyringError;
 use crate::ops::output::OutputError;
 use crate::ops::put::PutError;
+use crate::ops::recover::RecoverError;
 use crate::ops::store::OpenError;
 use crate::source::{Damage, SourceError};
 
@@ -55,6 +56,9 @@ pub enum Failure {
     /// Objects could not be put.
     #[error(transparent)]
     Put(#[from] PutError),
+    /// A recovery could not be written.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
     /// A directory could not be looked at.
     #[error(transparent)]
     Doctor(#[from] DoctorError),

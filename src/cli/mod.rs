@@ -21,6 +21,7 @@ mod man;
 mod moment;
 mod progress;
 mod put;
+mod recover;
 mod release;
 mod source;
 mod tui;
@@ -88,6 +89,7 @@ enum Command {
     Extract(extract::Args),
     Convert(convert::Args),
     Put(put::Args),
+    Recover(recover::Args),
     Bootstrap(bootstrap::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -135,6 +137,7 @@ pub fn main() -> u8 {
         Command::Extract(args) => extract::run(&args, &mut ui),
         Command::Convert(args) => convert::run(&args, &mut ui),
         Command::Put(args) => put::run(&args, &mut ui),
+        Command::Recover(args) => recover::run(&args, &mut ui),
         Command::Bootstrap(args) => bootstrap::run(&args, &mut ui),
         Command::Verify(args) => verify::run(&args, &mut ui),
         Command::Doctor(args) => doctor::run(&args, &mut ui),

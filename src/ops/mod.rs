@@ -14,5 +14,6 @@ pub mod moments;
 pub mod objects;
 pub mod output;
 pub mod put;
+pub mod recover;
 pub mod store;
 pub mod verify;

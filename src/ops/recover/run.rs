@@ -1,0 +1,121 @@
+//! Search, decide, write, read back, report.
+
+use std::path::Path;
+
+use super::report::{Report, Written};
+use super::search::{Found, Salvaged};
+use super::{Options, kine};
+use crate::ops::convert::{self, Convert, ConvertError, Phase, Plan, PlanError, Target};
+use crate::ops::output::{Destination, Kind, OutputError};
+use crate::ops::store::{self, OpenError};
+use crate::source::{Choice, SourceError};
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// There are no rows.
+    #[error("{0}: no row of kine or etcd was found in it; nothing was written")]
+    Nothing(String),
+    /// The target cannot be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The rows do not make a store.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Writing or converting failed.
+    #[error(transparent)]
+    Convert(#[from] ConvertError),
+    /// The target could not be read back.
+    #[error("what was written cannot be read back: {0}; no temporary file was left")]
+    ReadBack(OpenError),
+    /// The target is not what it should be.
+    #[error("what was read back is not what was to be written: {0}; nothing was put in place. Please report this")]
+    Mismatch(String),
+    /// The source changed meanwhile.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
+/// Decides what of `found` is present state, writes it to `target` where there is one, and reports.
+///
+/// # Errors
+/// [`RecoverError`]; nothing is left under the target's name then.
+pub fn recover(
+    found: &Found,
+    target: Option<&Path>,
+    options: &Options,
+    progress: &mut (dyn FnMut(Phase, u64, u64) -> bool + Send),
+) -> Result<Report, RecoverError> {
+    let destination =
+        target.map(|target| Destination::new(target, Kind::File, options.force, &found.watch)).transpose()?;
+    let Salvaged::Kine(salvage) = &found.salvaged;
+    let (mut report, rows) = kine::decide(salvage, options);
+    report.source.clone_from(&found.name);
+    report.notes.clone_from(&found.notes);
+    if let (Some(destination), Some(to)) = (destination, options.to) {
+        if rows.is_empty() {
+            return Err(RecoverError::Nothing(found.name.clone()));
+        }
+        let plan = kine::plan(salvage, &rows, &mut report)?;
+        report.written = Some(write(found, &plan, Target::Kine, to, &destination, options, progress)?);
+    }
+    Ok(report)
+}
+
+/// Writes the store of the source's own engine and reads it back; a store of the other engine is converted from that one.
+fn write(
+    found: &Found,
+    plan: &Plan<'_>,
+    own: Target,
+    to: Target,
+    destination: &Destination,
+    options: &Options,
+    progress: &mut (dyn FnMut(Phase, u64, u64) -> bool + Send),
+) -> Result<Written, RecoverError> {
+    let total = plan.rows.len() as u64;
+    let failed = |source| OutputError::Io { path: destination.path().to_owned(), source };
+    let mut file = destination.temporary()?;
+    let plain = convert::Options::plain(own);
+    convert::write_file(&plain, own, plan, file.as_file_mut(), &mut |done| progress(Phase::Writing, done, total))?;
+    file.as_file().sync_all().map_err(failed)?;
+    if !progress(Phase::Checking, total, total) {
+        return Err(ConvertError::Interrupted.into());
+    }
+    let made = store::open(file.path(), &Choice::default()).map_err(RecoverError::ReadBack)?;
+    convert::planned(plan, &made.store).map_err(|mismatch| RecoverError::Mismatch(mismatch.to_string()))?;
+    found.watch.check()?;
+    let target = destination.path().display().to_string();
+    if own == to {
+        let history = made.store.history();
+        let counts = history.counts();
+        let written = Written {
+            target,
+            to,
+            bytes: file.as_file().metadata().map_or(0, |metadata| metadata.len()),
+            live_keys: counts.live_keys,
+            changes: counts.changes,
+            current_revision: history.current_revision(),
+            compact_revision: history.compact_revision(),
+        };
+        drop(made);
+        destination.publish(file)?;
+        return Ok(written);
+    }
+    let job = Convert {
+        source: &made,
+        target: destination.path(),
+        options: &convert::Options::plain(to),
+        check_only: false,
+        force: options.force,
+    };
+    let report = convert::convert(&job, progress)?;
+    Ok(Written {
+        target,
+        to,
+        bytes: report.bytes,
+        live_keys: report.live_keys,
+        changes: report.changes,
+        current_revision: report.current_revision,
+        compact_revision: report.compact_revision,
+    })
+}

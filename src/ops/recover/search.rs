@@ -1,0 +1,77 @@
+//! From the path that the user named to everything that its files still hold.
+
+use std::path::Path;
+
+use crate::kine;
+use crate::ops::store::OpenError;
+use crate::source::{self, Choice, File, Files, SourceError, Watch};
+use crate::sqlite::Reading;
+
+/// What was found, by engine.
+pub enum Salvaged {
+    /// Rows of kine.
+    Kine(kine::salvage::Salvage),
+}
+
+/// What was found in a store's files.
+pub struct Found {
+    /// The store's name.
+    pub name: String,
+    /// What was found.
+    pub salvaged: Salvaged,
+    /// What the user should know about how it was found.
+    pub notes: Vec<String>,
+    /// The files as they were.
+    pub watch: Watch,
+}
+
+/// Searches the files of a store.
+///
+/// # Errors
+/// The path leads to no file that could be one.
+pub fn search(path: &Path, choice: &Choice, wal: Reading) -> Result<Found, OpenError> {
+    let (name, files, notes, watch) = match source::open(path, choice) {
+        Ok(opened) => (opened.name, opened.files, opened.notes, opened.watch),
+        Err(error @ (SourceError::NotAStore { .. } | SourceError::NoStore(_) | SourceError::Part { .. })) => {
+            let raw = source::open_raw(path).map_err(|_| error)?;
+            let (name, db, beside, watch) = raw;
+            let files = guess(db, beside, choice);
+            let what = format!("{name}: no header tells what it is; it is searched for rows of {}", engine(&files));
+            (name, files, vec![what], watch)
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let salvaged = match &files {
+        Files::Sqlite { db, wal: file } => Salvaged::Kine(kine::salvage::Salvage::of(db, file.as_ref(), wal)),
+        Files::Bolt { db } | Files::EtcdDir { db, .. } => {
+            return Err(
+                SourceError::NotAStore { name: db.name.to_string(), what: "bbolt files are not searched yet" }.into()
+            );
+        }
+    };
+    Ok(Found { name, salvaged, notes, watch })
+}
+
+fn engine(files: &Files) -> &'static str {
+    match files {
+        Files::Sqlite { .. } => "kine",
+        _ => "etcd",
+    }
+}
+
+/// Which engine's rows a file without a header holds. etcd's records begin with the key as a protobuf field: the tag and
+/// its length stand before it.
+fn guess(db: File, wal: Option<File>, choice: &Choice) -> Files {
+    const LOOKED_AT: usize = 2000;
+    let is_etcd = match choice.store.as_deref() {
+        Some(store) => store == "etcd",
+        None if wal.is_some() => false,
+        None => {
+            let names = memchr::memmem::find_iter(&db.bytes, b"/registry/").take(LOOKED_AT);
+            let tagged = |at: &usize| at.checked_sub(2).and_then(|at| db.bytes.get(at)) == Some(&0x0a);
+            let (all, tagged) = names.fold((0, 0), |(all, of), at| (all + 1, of + usize::from(tagged(&at))));
+            tagged * 2 > all
+        }
+    };
+    if is_etcd { Files::Bolt { db } } else { Files::Sqlite { db, wal } }
+}
