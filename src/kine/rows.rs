@@ -1,0 +1,171 @@
+//! The rows of table `kine`, scanned in parallel.
+
+use std::borrow::Cow;
+
+use rayon::prelude::*;
+
+use crate::model::{KeyId, Keys, ValueRef};
+use crate::source::Damage;
+use crate::sqlite::{Database, Leaf, PayloadRef, SerialType, TableCell};
+
+/// The two columns that hold values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// `value`.
+    Value,
+    /// `old_value`.
+    OldValue,
+}
+
+/// One row of table `kine`, as it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The revision.
+    pub id: i64,
+    /// The user's key.
+    pub key: KeyId,
+    /// Whether the row begins a life.
+    pub created: bool,
+    /// Whether the row is a tombstone.
+    pub deleted: bool,
+    /// The life's first revision; 0 in the life's first row.
+    pub create_revision: i64,
+    /// The row of this key that this one supersedes, or 0.
+    pub prev_revision: i64,
+    /// Seconds to live, or 0.
+    pub lease: i64,
+    /// Column `value`; `None` for NULL.
+    pub value: Option<ValueRef>,
+    /// Column `old_value`; `None` for NULL.
+    pub old_value: Option<ValueRef>,
+}
+
+/// Where a row's record lies: what is needed to fetch its values later.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cell {
+    payload: PayloadRef,
+    /// Offset of column `value` in the payload; `old_value` follows it.
+    value_at: u32,
+    value_len: u32,
+}
+
+/// A value's address: the row's position above, the column in the lowest bit.
+pub(super) fn place(row: usize, column: Column) -> u64 {
+    (row as u64) << 1 | u64::from(column == Column::OldValue)
+}
+
+/// The bytes of a value.
+pub(super) fn read<'a>(database: &'a Database, cells: &[Cell], at: ValueRef) -> Result<Cow<'a, [u8]>, Damage> {
+    let cell = usize::try_from(at.place >> 1).ok().and_then(|row| cells.get(row));
+    let Some(cell) = cell else {
+        return Err(Damage {
+            file: database.name().clone(),
+            place: crate::source::Place::File,
+            id: "value-outside",
+            what: "a value of no row".to_owned(),
+        });
+    };
+    let start = if at.place & 1 == 0 { cell.value_at } else { cell.value_at.saturating_add(cell.value_len) };
+    database.read(&cell.payload, start..start.saturating_add(at.len))
+}
+
+struct Scanned<'a> {
+    row: Row,
+    cell: Cell,
+    name: Cow<'a, [u8]>,
+    lens: [Option<u32>; 2],
+}
+
+/// What a scan finds.
+pub(super) struct Scan {
+    pub keys: Keys,
+    pub rows: Vec<Row>,
+    pub cells: Vec<Cell>,
+}
+
+/// All rows in the order of their ids, with their keys. What is no row of kine is reported and left out.
+pub(super) fn scan(database: &Database, leaves: &[Leaf], damage: &mut Vec<Damage>) -> Scan {
+    let (found, faults): (Vec<Vec<Scanned<'_>>>, Vec<Vec<Damage>>) =
+        leaves.par_iter().map(|leaf| scan_leaf(database, leaf)).unzip();
+    damage.extend(faults.into_iter().flatten());
+    let names: Vec<&[u8]> = found.iter().flatten().map(|scanned| &*scanned.name).collect();
+    let (keys, ids) = Keys::intern(&names);
+    drop(names);
+    let mut rows = Vec::with_capacity(ids.len());
+    let mut cells = Vec::with_capacity(ids.len());
+    for (position, (scanned, key)) in found.into_iter().flatten().zip(ids).enumerate() {
+        let value_ref = |column, len: Option<u32>| len.map(|len| ValueRef { place: place(position, column), len });
+        let [value, old_value] = scanned.lens;
+        rows.push(Row {
+            key,
+            value: value_ref(Column::Value, value),
+            old_value: value_ref(Column::OldValue, old_value),
+            ..scanned.row
+        });
+        cells.push(scanned.cell);
+    }
+    Scan { keys, rows, cells }
+}
+
+fn scan_leaf<'a>(database: &'a Database, leaf: &Leaf) -> (Vec<Scanned<'a>>, Vec<Damage>) {
+    let mut damage = Vec::new();
+    let cells = database.leaf_cells(leaf, &mut damage);
+    let mut rows = Vec::with_capacity(cells.len());
+    for cell in cells {
+        match scan_cell(database, &cell) {
+            Ok(row) => rows.push(row),
+            Err(fault) => damage.push(fault),
+        }
+    }
+    (rows, damage)
+}
+
+fn scan_cell<'a>(database: &'a Database, cell: &TableCell<'a>) -> Result<Scanned<'a>, Damage> {
+    let wrong = |what: String| {
+        database.damage_in(cell.payload.page(), cell.position, "kine-row", format!("row {}: {what}", cell.rowid))
+    };
+    let record = database.record(&cell.payload)?;
+    // Columns that a row is too old to have are NULL (SQLite file format, section 2.1).
+    let kind = |column: usize| record.field(column).map_or(SerialType::Null, |field| field.kind);
+    let number = |column: usize| -> Result<i64, Damage> {
+        match record.field(column) {
+            None => Ok(0),
+            Some(field) if field.kind == SerialType::Null => Ok(0),
+            Some(field) => database
+                .value(&cell.payload, field)?
+                .as_int()
+                .ok_or_else(|| wrong(format!("column {} holds no integer", super::schema::COLUMNS[column]))),
+        }
+    };
+    let name = match record.field(1) {
+        Some(field) if matches!(field.kind, SerialType::Text(_) | SerialType::Blob(_)) => {
+            database.read(&cell.payload, field.range())?
+        }
+        // Affinity INTEGER before kine 0.16.3: a name that looks like a number is stored as one.
+        Some(_) if kind(1) != SerialType::Null => Cow::Owned(number(1)?.to_string().into_bytes()),
+        _ => return Err(wrong("it has no name".to_owned())),
+    };
+    let len = |column: usize| match kind(column) {
+        SerialType::Null => Ok(None),
+        SerialType::Blob(len) | SerialType::Text(len) => Ok(Some(len)),
+        _ => Err(wrong(format!("column {} holds a number", super::schema::COLUMNS[column]))),
+    };
+    if cell.rowid < 1 {
+        return Err(wrong("a revision must be above 0".to_owned()));
+    }
+    let row = Row {
+        id: cell.rowid,
+        key: KeyId::UNSET,
+        created: number(2)? != 0,
+        deleted: number(3)? != 0,
+        create_revision: number(4)?,
+        prev_revision: number(5)?,
+        lease: number(6)?,
+        value: None,
+        old_value: None,
+    };
+    let lens = [len(7)?, len(8)?];
+    let value_at = record.field(7).map_or(0, |field| field.offset);
+    let place = Cell { payload: cell.payload, value_at, value_len: lens[0].unwrap_or(0) };
+    Ok(Scanned { row, cell: place, name, lens })
+}

@@ -1,0 +1,7 @@
+//! The `kinescope` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(kinescope::cli::main())
+}
