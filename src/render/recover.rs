@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::keys::put_key;
 use super::{JSON_VERSION, text};
-use crate::ops::recover::{ByEvidence, Digest, Lost, Report, RowLine, Written};
+use crate::ops::recover::{ByEvidence, Digest, Lost, Object, Report, RowLine, Unproven, Written};
 
 /// `recover --json`.
 pub fn recover_json(report: &Report) -> Value {
@@ -36,6 +36,7 @@ pub fn recover_json(report: &Report) -> Value {
         "current_revision": report.current_revision,
         "compact_revision": report.compact_revision,
         "lost": lost,
+        "unproven": report.unproven.iter().map(unproven_json).collect::<Vec<_>>(),
         "unknown_revisions": unknown,
         "written": written(|written| json!({
             "bytes": written.bytes,
@@ -57,18 +58,30 @@ fn by_evidence(counts: &ByEvidence) -> Value {
     )
 }
 
-fn lost_json(lost: &Lost) -> Value {
+fn named(key: Option<&[u8]>, of: Option<&Object>) -> Map<String, Value> {
     let mut object = Map::new();
-    match &lost.key {
+    match key {
         Some(key) => put_key(&mut object, key),
         None => {
             object.insert("key".to_owned(), Value::Null);
         }
     }
-    let of = lost.object.as_ref();
     object.insert("kind".to_owned(), json!(of.map(|object| &object.kind)));
     object.insert("namespace".to_owned(), json!(of.and_then(|object| object.namespace.as_ref())));
     object.insert("name".to_owned(), json!(of.map(|object| &object.name)));
+    object
+}
+
+fn unproven_json(unproven: &Unproven) -> Value {
+    let mut object = named(Some(&unproven.key), unproven.object.as_ref());
+    object.insert("revision".to_owned(), json!(unproven.revision));
+    object.insert("deleted".to_owned(), json!(unproven.deleted));
+    object.insert("used".to_owned(), json!(unproven.used));
+    Value::Object(object)
+}
+
+fn lost_json(lost: &Lost) -> Value {
+    let mut object = named(lost.key.as_deref(), lost.object.as_ref());
     object.insert("revision".to_owned(), json!(lost.revision));
     object.insert("how_known".to_owned(), json!(lost.how.name()));
     object.insert("newest".to_owned(), json!(lost.newest));
@@ -118,6 +131,7 @@ pub fn recover_text(report: &Report, owner: Option<&str>) -> Vec<String> {
         add("read back", "all rows, keys and values are as they should be".to_owned());
     }
     lost_text(report, &mut lines);
+    unproven_text(report, &mut lines);
     wal_text(report, &mut lines);
     lines.extend(report.repaired.iter().map(|repaired| format!("repaired: {repaired}")));
     if let Some(written) = &report.written {
@@ -145,11 +159,11 @@ fn lost_text(report: &Report, lines: &mut Vec<String>) {
     if let Some(more) = newest.len().checked_sub(MOST_SHOWN).filter(|&more| more > 0) {
         lines.push(format!("    and {} more; --json lists all", text::count(more as u64)));
     }
-    let unknown: i64 = report.unknown.iter().map(|(from, to)| to - from + 1).sum();
+    let unknown = report.unknown.iter().fold(0_i64, |sum, (from, to)| sum.saturating_add(to - from + 1));
     if unknown > 0 {
         lines.push(format!(
-            "{} revisions between {} and {} have left no trace: normal after a restore or a conversion, otherwise lost; any \
-             object may have been changed or deleted in them",
+            "{} revisions between {} and {} have left no trace: any object may have been changed or deleted in them, where no \
+             index proves that it was not",
             text::count(unknown.unsigned_abs()),
             report.unknown.first().map_or(0, |range| range.0),
             report.unknown.last().map_or(0, |range| range.1)
@@ -157,21 +171,49 @@ fn lost_text(report: &Report, lines: &mut Vec<String>) {
     }
 }
 
-fn lost_line(lost: &Lost) -> String {
-    let what = match (&lost.object, &lost.key) {
+/// Objects whose newest row may be lost. Those that are deleted as far as anybody knows are only counted.
+fn unproven_text(report: &Report, lines: &mut Vec<String>) {
+    let (deleted, live): (Vec<&Unproven>, Vec<&Unproven>) =
+        report.unproven.iter().partition(|unproven| unproven.deleted);
+    if report.unproven.is_empty() {
+        return;
+    }
+    let used = report.unproven.iter().any(|unproven| unproven.used);
+    let what = if used { "they are written as they are" } else { "left out (--last-known-good puts them in)" };
+    lines.push(format!(
+        "{} of which nothing proves that the newest revision is there, {} as last known: {what}",
+        text::count_of(live.len(), "object"),
+        text::count_of(deleted.len(), "more deleted one"),
+    ));
+    let line = |unproven: &&Unproven| {
+        let what = subject(unproven.object.as_ref(), Some(&unproven.key));
+        format!("    {what}: revision {} or a lost one", unproven.revision)
+    };
+    lines.extend(live.iter().take(MOST_SHOWN).map(line));
+    if let Some(more) = live.len().checked_sub(MOST_SHOWN).filter(|&more| more > 0) {
+        lines.push(format!("    and {} more; --json lists all", text::count(more as u64)));
+    }
+}
+
+/// An object for people, or its key.
+fn subject(object: Option<&Object>, key: Option<&[u8]>) -> String {
+    match (object, key) {
         (Some(object), _) => {
             let namespace = object.namespace.as_ref().map_or_else(String::new, |namespace| format!("{namespace}/"));
             format!("{} {namespace}{}", object.kind, object.name)
         }
         (None, Some(key)) => text::key(key),
         (None, None) => "an unknown object".to_owned(),
-    };
+    }
+}
+
+fn lost_line(lost: &Lost) -> String {
     let older = match (lost.last_good_revision, lost.used) {
         (Some(revision), true) => format!("; revision {revision} stands in for it"),
         (Some(revision), false) => format!("; revision {revision} is whole (--last-known-good)"),
         (None, _) => String::new(),
     };
-    format!("{what} at {}: {}{older}", lost.revision, lost.how.text())
+    format!("{} at {}: {}{older}", subject(lost.object.as_ref(), lost.key.as_deref()), lost.revision, lost.how.text())
 }
 
 fn wal_text(report: &Report, lines: &mut Vec<String>) {
@@ -209,6 +251,17 @@ pub fn recover_markdown(report: &Report) -> Vec<String> {
         let last = lost.last_good_revision.map_or_else(|| "none".to_owned(), |revision| revision.to_string());
         let newest = if lost.newest { "yes" } else { "no" };
         lines.push(format!("| {key} | {} | {newest} | {} | {last} |", lost.revision, lost.how.text()));
+    }
+    if !report.unproven.is_empty() {
+        lines.extend(
+            ["", "## Perhaps not the newest", "", "| key | revision | deleted | in the target |"].map(str::to_owned),
+        );
+        lines.push("| --- | --- | --- | --- |".to_owned());
+    }
+    let yes_no = |yes| if yes { "yes" } else { "no" };
+    for Unproven { key, revision, deleted, used, .. } in &report.unproven {
+        let key = cell(&text::key(key));
+        lines.push(format!("| {key} | {revision} | {} | {} |", yes_no(*deleted), yes_no(*used)));
     }
     for (title, items) in [
         ("## Revisions without a trace", report.unknown.iter().map(|(from, to)| format!("{from} to {to}")).collect()),

@@ -49,6 +49,19 @@ impl Shifts {
         let shift = self.0.range(..=no.get()).next_back().map_or(Some(0), |(_, &shift)| shift)?;
         PageNo::new(u32::try_from(i64::from(no.get()) + shift).ok()?)
     }
+
+    /// The page that a number leads to. Frames of a WAL have their own numbers, which no page that is missing from the file
+    /// shifts.
+    fn page<'a>(&self, images: &'a Images, world: World, no: PageNo) -> Option<(PageNo, Option<usize>, &'a [u8])> {
+        let to = self.of(no)?;
+        if to != no {
+            return match images.page(world, no) {
+                Some((Some(frame), bytes)) => Some((no, Some(frame), bytes)),
+                _ => images.page(World::Main, to).map(|(_, bytes)| (to, None, bytes)),
+            };
+        }
+        images.page(world, to).map(|(frame, bytes)| (to, frame, bytes))
+    }
 }
 
 fn place(images: &Images, frame: Option<usize>, no: PageNo, offset: usize) -> u64 {
@@ -99,8 +112,7 @@ impl Payload {
         }
         let mut next = cell.overflow;
         for left in (0..wanted).rev() {
-            let Some(no) = next.and_then(|next| shifts.of(next)) else { break };
-            let Some((frame, bytes)) = images.page(world, no) else { break };
+            let Some((no, frame, bytes)) = next.and_then(|next| shifts.page(images, world, next)) else { break };
             let Some(link) = bytes.first_chunk::<4>().map(|link| u32::from_be_bytes(*link)) else { break };
             let ends_right = (left == 0) == (link == 0) && link <= images.page_count().saturating_add(64);
             if !ends_right || pages.contains(&no) {

@@ -1,9 +1,28 @@
 //! What index pages say of rows: that they are there, and their name, `prev_revision` and `deleted`. Each row stands in
 //! five or six of them.
 
+use std::collections::HashMap;
+
 use rayon::prelude::*;
 
-use crate::sqlite::{BtreePage, Images, Looked, PageKind, RecordHeader, SerialType, Stand, Value};
+use crate::sqlite::{BtreePage, Images, Looked, PageKind, PageNo, RecordHeader, SerialType, Stand, Value, World};
+
+/// Which of kine's indexes an entry is of, by its columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum IndexKind {
+    /// `name`, and the rowid.
+    Name,
+    /// `name`, `id`.
+    NameId,
+    /// `name`, `prev_revision`.
+    NamePrev,
+    /// `id`, `name`, `prev_revision`; not of all rows.
+    IdNamePrev,
+    /// `id`, `deleted`.
+    IdDeleted,
+    /// `prev_revision`.
+    Prev,
+}
 
 /// What an index entry says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,30 +31,34 @@ pub(super) struct Fact<'a> {
     pub name: Option<&'a [u8]>,
     pub prev_revision: Option<i64>,
     pub deleted: Option<bool>,
+    /// The index.
+    pub kind: IndexKind,
     /// Whether the entry stands in a page that is in use.
     pub live: bool,
 }
 
-/// All facts, and the ranges of ids that pages in use of an index over ids cover without a gap.
+/// All facts, and where those of each page begin as the database is now: one for each position.
 #[derive(Default)]
 pub(super) struct Facts<'a> {
-    pub all: Vec<Fact<'a>>,
-    pub covered: Vec<(i64, i64)>,
+    pub all: Vec<Option<Fact<'a>>>,
+    pub now: HashMap<PageNo, usize, foldhash::fast::RandomState>,
 }
 
 /// Reads every index page.
 pub(super) fn all<'a>(images: &Images, looked: &[Looked<'a>]) -> Facts<'a> {
-    let pages: Vec<Facts<'a>> = looked.par_iter().filter_map(|image| of_image(images, image)).collect();
+    let pages: Vec<(&Looked<'a>, Vec<Option<Fact<'a>>>)> =
+        looked.par_iter().filter_map(|image| Some((image, of_image(images, image)?))).collect();
     let mut facts = Facts::default();
-    for page in pages {
-        facts.all.extend(page.all);
-        facts.covered.extend(page.covered);
+    for (image, of_page) in pages {
+        if image.world == World::Current {
+            facts.now.insert(image.no, facts.all.len());
+        }
+        facts.all.extend(of_page);
     }
-    facts.covered.sort_unstable();
     facts
 }
 
-fn of_image<'a>(images: &Images, image: &Looked<'a>) -> Option<Facts<'a>> {
+fn of_image<'a>(images: &Images, image: &Looked<'a>) -> Option<Vec<Option<Fact<'a>>>> {
     let page =
         images.btree(image).filter(|page| matches!(page.kind(), PageKind::IndexLeaf | PageKind::IndexInterior))?;
     let live = match image.stand {
@@ -43,29 +66,12 @@ fn of_image<'a>(images: &Images, image: &Looked<'a>) -> Option<Facts<'a>> {
         Stand::Now | Stand::Log => images.is_in_use(image.no),
         _ => false,
     };
-    let (mut all, mut by_id, mut whole) = (Vec::new(), Vec::new(), true);
-    for position in 0..page.cell_count() {
-        match entry(&page, position) {
-            Some((fact, is_by_id)) => {
-                if is_by_id {
-                    by_id.push(fact.id);
-                }
-                all.push(Fact { live, ..fact });
-            }
-            None => whole = false,
-        }
-    }
-    let in_order = by_id.windows(2).all(|pair| matches!(pair, [a, b] if a < b));
-    let covers = live && whole && page.kind() == PageKind::IndexLeaf && by_id.len() == all.len() && in_order;
-    let covered = match (by_id.first(), by_id.last()) {
-        (Some(&first), Some(&last)) if covers => vec![(first, last)],
-        _ => Vec::new(),
-    };
-    Some(Facts { all, covered })
+    let fact = |position| entry(&page, position).map(|fact| Fact { live, ..fact });
+    Some((0..page.cell_count()).map(fact).collect())
 }
 
-/// The fact in an entry, and whether it is of the index over ids and `deleted`. Kinds are told by their columns.
-fn entry<'a>(page: &BtreePage<'a>, position: u16) -> Option<(Fact<'a>, bool)> {
+/// The fact in an entry. Kinds are told by their columns.
+fn entry<'a>(page: &BtreePage<'a>, position: u16) -> Option<Fact<'a>> {
     let cell = page.index_cell(position).ok()?;
     if cell.overflow.is_some() {
         return None;
@@ -87,16 +93,18 @@ fn entry<'a>(page: &BtreePage<'a>, position: u16) -> Option<(Fact<'a>, bool)> {
             }
         }
     }
-    let blank = Fact { id: 0, name: text.map(|(_, name)| name), prev_revision: None, deleted: None, live: false };
-    let (fact, by_id) = match (text.map(|(column, _)| column), count, numbers) {
-        (Some(0), 1, [id, ..]) => (Fact { id, ..blank }, false),
-        (Some(0), 2, [of, id, _]) if of == id => (Fact { id, ..blank }, false),
-        (Some(0), 2, [prev, id, _]) => (Fact { id, prev_revision: Some(prev), ..blank }, false),
-        (Some(1), 3, [of, prev, id]) if of == id => (Fact { id, prev_revision: Some(prev), ..blank }, false),
-        (None, 3, [of, deleted @ 0..=1, id]) if of == id => (Fact { id, deleted: Some(deleted == 1), ..blank }, true),
-        (None, 2, [prev, id, _]) => (Fact { id, prev_revision: Some(prev), ..blank }, false),
-        _ => return None,
+    let fact = |kind, id, prev_revision: Option<i64>, deleted| {
+        let name = text.map(|(_, name)| name);
+        let sane = id > 0 && prev_revision.is_none_or(|prev| prev >= 0);
+        sane.then_some(Fact { id, name, prev_revision, deleted, kind, live: false })
     };
-    let sane = fact.id > 0 && fact.prev_revision.is_none_or(|prev| prev >= 0);
-    sane.then_some((fact, by_id))
+    match (text.map(|(column, _)| column), count, numbers) {
+        (Some(0), 1, [id, ..]) => fact(IndexKind::Name, id, None, None),
+        (Some(0), 2, [of, id, _]) if of == id => fact(IndexKind::NameId, id, None, None),
+        (Some(0), 2, [prev, id, _]) => fact(IndexKind::NamePrev, id, Some(prev), None),
+        (Some(1), 3, [of, prev, id]) if of == id => fact(IndexKind::IdNamePrev, id, Some(prev), None),
+        (None, 3, [of, deleted @ 0..=1, id]) if of == id => fact(IndexKind::IdDeleted, id, None, Some(deleted == 1)),
+        (None, 2, [prev, id, _]) => fact(IndexKind::Prev, id, Some(prev), None),
+        _ => None,
+    }
 }

@@ -8,6 +8,8 @@ use super::content::Check;
 use super::copies::{self, Copy, Standing};
 use super::facts;
 use super::finish;
+use super::newest::Newest;
+use super::proof::Proofs;
 use super::rebuild;
 use super::shifts;
 use super::witness::Witnesses;
@@ -15,6 +17,7 @@ use super::{Held, Row, Salvage, Source, Stored, Values};
 use crate::kine::rows::Column;
 use crate::kine::schema::COMPACT_KEY;
 use crate::model::{Evidence, KeyId, Keys, ValueRef};
+use crate::source::{Damage, Place};
 use crate::sqlite::{Images, PageNo, World};
 
 /// What rows are made of while they are made.
@@ -25,6 +28,7 @@ pub(super) struct Merge<'a> {
     /// The key of each copy.
     pub key_of: Vec<KeyId>,
     pub witnesses: Witnesses,
+    pub proofs: Proofs,
     pub compact_key: Option<KeyId>,
     pub compact_revision: Option<i64>,
     /// For a key's row the row in the table that supersedes it.
@@ -50,13 +54,22 @@ pub(super) fn merge(images: Arc<Images>) -> Salvage {
     rows.sort_by_key(|row| row.id);
     past.sort_by_key(|row| row.id);
     let highest = merge.highest();
+    let newest = Newest::new(&merge, &rows, &missing, highest);
+    let behind = merge.sequence_is_behind(&rows);
     let compact_key = merge.compact_key;
-    let Merge { keys, stored, compact_revision, .. } = merge;
+    let Merge { keys, stored, compact_revision, proofs, .. } = merge;
+    let newest = newest.with(proofs);
     let values = Arc::new(Values { images: images.clone(), stored });
     let bounds = finish::Bounds { compact_key, compact_revision, highest };
     let history = finish::history(keys, &rows, bounds, values);
-    let damage = images.damage().to_vec();
-    Salvage { history, rows, past, missing, compact_revision, highest, damage, images }
+    let mut damage = images.damage().to_vec();
+    damage.extend(behind.map(|what| Damage {
+        file: images.name().clone(),
+        place: Place::File,
+        id: "copied-while-written",
+        what,
+    }));
+    Salvage { history, rows, past, missing, compact_revision, highest, newest, damage, images }
 }
 
 impl<'a> Merge<'a> {
@@ -69,14 +82,18 @@ impl<'a> Merge<'a> {
             copies = copies::all(images, &looked, &shifts);
         }
         refuse_taken_pages(&mut copies);
-        let names: Vec<&[u8]> =
-            copies.iter().map(|copy| &*copy.name).chain(facts.all.iter().filter_map(|fact| fact.name)).collect();
+        let names: Vec<&[u8]> = copies
+            .iter()
+            .map(|copy| &*copy.name)
+            .chain(facts.all.iter().flatten().filter_map(|fact| fact.name))
+            .collect();
         let (keys, mut ids) = Keys::intern(&names);
         drop(names);
         let mut of_facts = ids.split_off(copies.len()).into_iter();
         let fact_names: Vec<Option<KeyId>> =
-            facts.all.iter().map(|fact| fact.name.and_then(|_| of_facts.next())).collect();
-        let witnesses = Witnesses::new(&facts, &fact_names);
+            facts.all.iter().map(|fact| fact.and_then(|fact| fact.name).and_then(|_| of_facts.next())).collect();
+        let proofs = Proofs::new(images, &facts, &fact_names);
+        let witnesses = Witnesses::new(&facts, &fact_names, proofs.covered.clone());
         let compact_key = keys.find(COMPACT_KEY);
         let mut merge = Self {
             images,
@@ -84,6 +101,7 @@ impl<'a> Merge<'a> {
             copies,
             key_of: ids,
             witnesses,
+            proofs,
             compact_key,
             compact_revision: None,
             superseded: HashMap::default(),
@@ -106,6 +124,14 @@ impl<'a> Merge<'a> {
         let rows = in_use.filter_map(|copy| copy.id).max();
         let told = self.witnesses.ids().map(|(id, _)| id).max();
         rows.max(told).max(self.sequence).unwrap_or(0)
+    }
+
+    /// SQLite notes the highest id with every row: where it is lower than that of a row, the pages are of two moments.
+    fn sequence_is_behind(&self, rows: &[Row]) -> Option<String> {
+        let sequence = self.sequence?;
+        let certain = rows.iter().filter(|row| row.evidence != Evidence::Doubtful && row.source == Source::Table);
+        let last = certain.filter_map(|row| row.id).max().filter(|&last| last > sequence)?;
+        Some(format!("sqlite_sequence ends at {sequence}, and there is a row {last}"))
     }
 
     fn find_compact_revision(&self) -> Option<i64> {

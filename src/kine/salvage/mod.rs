@@ -12,6 +12,8 @@ mod copies;
 mod facts;
 mod finish;
 mod merge;
+mod newest;
+mod proof;
 mod rebuild;
 mod record;
 mod shifts;
@@ -183,6 +185,7 @@ pub struct Salvage {
     pub highest: i64,
     /// What is wrong with the files as a whole.
     pub damage: Vec<Damage>,
+    newest: newest::Newest,
     images: Arc<Images>,
 }
 
@@ -203,6 +206,16 @@ impl Salvage {
     pub fn faulty(&self, rows: &[super::Row]) -> Vec<i64> {
         let faults = consistency::faults(self.history.keys(), rows);
         faults.into_iter().map(|(row, ..)| row.id).collect()
+    }
+
+    /// Revisions up to [`Self::highest`] that may have been in the table and of which nothing is left, as ranges.
+    pub fn unknown(&self) -> &[(i64, i64)] {
+        &self.newest.unknown
+    }
+
+    /// Whether no newer row of a key can be among what is lost: there is none, or an index proves it.
+    pub fn is_newest(&self, key: KeyId, id: i64) -> bool {
+        self.newest.is_proven(key, id)
     }
 
     /// Whether the WAL belongs to the file.

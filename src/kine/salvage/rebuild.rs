@@ -14,7 +14,13 @@ pub(super) type Found = (Vec<Row>, Vec<Row>, Vec<Missing>);
 pub(super) fn all(merge: &mut Merge<'_>) -> Found {
     let groups = merge.groups();
     let merged: Vec<Merged> = groups.iter().filter_map(|group| merge.one(group)).collect();
-    let mut all = Rebuild { by_id: HashMap::default(), past_ids: HashSet::new(), rows: Vec::new(), past: Vec::new() };
+    let mut all = Rebuild {
+        by_id: HashMap::default(),
+        past_ids: HashSet::new(),
+        conflicts: HashSet::new(),
+        rows: Vec::new(),
+        past: Vec::new(),
+    };
     let mut alternatives: HashMap<i64, Vec<u32>> = HashMap::new();
     for Merged { row, in_table, copies } in merged {
         let Some(id) = row.id else { continue };
@@ -43,6 +49,8 @@ pub(super) fn all(merge: &mut Merge<'_>) -> Found {
 struct Rebuild {
     by_id: HashMap<i64, usize, foldhash::fast::RandomState>,
     past_ids: HashSet<i64>,
+    /// Rows whose value and whose copy in the row after them differ, and nobody knows which is right.
+    conflicts: HashSet<i64>,
     rows: Vec<Row>,
     past: Vec<Row>,
 }
@@ -79,7 +87,13 @@ impl Rebuild {
             if let (Some(own), Some(old)) = (merge.bytes(own), merge.bytes(old)) {
                 flipped += usize::from(own.len() == old.len() && has_lone_bit(&own, &old));
             }
-            let (own_votes, old_votes) = votes(merge, alternatives, &before, &after, (own, old));
+            let (mut own_votes, mut old_votes) = votes(merge, alternatives, &before, &after, (own, old));
+            if own_votes == old_votes {
+                (own_votes, old_votes) = neighbours_votes(merge, &before, &after, (own, old));
+            }
+            if own_votes == old_votes {
+                self.conflicts.extend(before.id);
+            }
             if own_votes <= old_votes
                 && let Some(row) = self.rows.get_mut(before_at)
             {
@@ -134,7 +148,7 @@ impl Rebuild {
         if let Some(&at) = self.by_id.get(&prev) {
             let Some(row) = self.rows.get_mut(at).filter(|row| row.key == after.key) else { return };
             if matches!(row.value, Held::Lost)
-                || matches!(row.value, Held::Doubtful(_)) && !row.confirmed && !is_conflict(merge, row, old)
+                || matches!(row.value, Held::Doubtful(_)) && !row.confirmed && !self.conflicts.contains(&prev)
             {
                 row.value = Held::Known(old);
                 row.evidence =
@@ -344,16 +358,33 @@ fn has_lone_bit(now: &[u8], before: &[u8]) -> bool {
     lone.is_some_and(|lone| len - lone > AROUND)
 }
 
-/// Whether a doubtful value differs from what the row after it says although it is whole.
-fn is_conflict(merge: &Merge<'_>, row: &Row, old: ValueRef) -> bool {
-    match row.value {
-        Held::Doubtful(own) => {
-            let own = merge.bytes(own);
-            own.as_deref().is_some_and(|own| super::content::check(own) != super::content::Check::Bad)
-                && own != merge.bytes(old)
-        }
-        _ => false,
+/// Where a value and its copy differ in a few bytes: how often the revisions before and after have there what the value has, and
+/// how often what the copy has. Few bytes of an object change from one revision to the next.
+fn neighbours_votes(merge: &Merge<'_>, before: &Row, after: &Row, (own, old): (ValueRef, ValueRef)) -> (u32, u32) {
+    const MOST_BYTES: usize = 4;
+    const AROUND: usize = 8;
+    let mut votes = (0, 0);
+    let (Some(own), Some(old)) = (merge.bytes(own), merge.bytes(old)) else { return votes };
+    let differs: Vec<usize> =
+        own.iter().zip(&*old).enumerate().filter(|(_, (a, b))| a != b).map(|(at, _)| at).collect();
+    if own.len() != old.len() || differs.len() > MOST_BYTES {
+        return votes;
     }
+    for other in [before.old_value, after.value].into_iter().filter_map(Held::known) {
+        let Some(other) = merge.bytes(other) else { continue };
+        for &at in &differs {
+            let (start, end) = (at.saturating_sub(AROUND), (at + AROUND).min(own.len()));
+            let (Some(own_there), Some(old_there)) = (own.get(start..end), old.get(start..end)) else { continue };
+            // The same distance from the start, or from the end.
+            let moved = (other.len() + start).checked_sub(own.len());
+            for start in std::iter::once(start).chain(moved.filter(|&moved| moved != start)) {
+                let there = other.get(start..start + own_there.len());
+                votes.0 += u32::from(there == Some(own_there));
+                votes.1 += u32::from(there == Some(old_there));
+            }
+        }
+    }
+    votes
 }
 
 /// How many copies on other pages hold a row's own value, and how many what the row after it says.

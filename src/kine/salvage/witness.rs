@@ -70,10 +70,11 @@ pub(super) struct Witnesses {
 }
 
 impl Witnesses {
-    /// Puts facts together; `names` has the key of each fact.
-    pub fn new(facts: &Facts<'_>, names: &[Option<KeyId>]) -> Self {
-        let mut all = Self { covered: facts.covered.clone(), ..Self::default() };
+    /// Puts facts together; `names` has the key of each fact, and `covered` the ranges of ids that an index in use covers.
+    pub fn new(facts: &Facts<'_>, names: &[Option<KeyId>], covered: Vec<(i64, i64)>) -> Self {
+        let mut all = Self { covered, ..Self::default() };
         for (fact, name) in facts.all.iter().zip(names) {
+            let Some(fact) = fact else { continue };
             if let (Some(name), Some(prev)) = (*name, fact.prev_revision) {
                 if fact.live {
                     all.chain.insert((name, prev), fact.id);

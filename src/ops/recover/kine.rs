@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::report::{ByEvidence, HowLost, Lost, Report, WalVerdict};
+use super::report::{ByEvidence, HowLost, Lost, Report, Unproven, WalVerdict};
 use super::{Object, Options};
 use crate::kine::salvage::{Held, HowKnown, Row, Salvage};
 use crate::kine::{self, NewRow};
@@ -30,7 +30,7 @@ pub(super) fn decide(salvage: &Salvage, options: &Options) -> (Report, Vec<Row>)
         }
     }
     let mut missing_of: HashMap<KeyId, Vec<(i64, HowLost)>> = HashMap::new();
-    let mut lost = Vec::new();
+    let mut found = Losses::default();
     for missing in &salvage.missing {
         let how = match missing.how {
             HowKnown::Index => HowLost::Index,
@@ -38,7 +38,7 @@ pub(super) fn decide(salvage: &Salvage, options: &Options) -> (Report, Vec<Row>)
         };
         match missing.key {
             Some(key) => missing_of.entry(key).or_default().push((missing.id, how)),
-            None => lost.push(Lost {
+            None => found.lost.push(Lost {
                 key: None,
                 object: None,
                 revision: missing.id,
@@ -59,8 +59,9 @@ pub(super) fn decide(salvage: &Salvage, options: &Options) -> (Report, Vec<Row>)
             continue;
         }
         let one = One { salvage, doubtful: &doubtful, key, rows, missing: &missing };
-        live_keys += one.decide(options, &registry, &mut lost, &mut write);
+        live_keys += one.decide(options, &registry, &mut found, &mut write);
     }
+    let Losses { mut lost, unproven } = found;
     lost.sort_by_key(|lost| lost.revision);
     write.sort_by_key(|row| row.id);
     let report = Report {
@@ -72,7 +73,8 @@ pub(super) fn decide(salvage: &Salvage, options: &Options) -> (Report, Vec<Row>)
         live_keys,
         current_revision: salvage.highest,
         compact_revision: salvage.compact_revision,
-        unknown: unknown(salvage),
+        unknown: salvage.unknown().to_vec(),
+        unproven,
         lost,
         repaired: Vec::new(),
         wal: foreign(salvage, options.wal),
@@ -136,6 +138,13 @@ fn stored(row: &Row) -> Option<kine::Row> {
     })
 }
 
+/// What is lost, and what may be older than it looks.
+#[derive(Default)]
+struct Losses {
+    lost: Vec<Lost>,
+    unproven: Vec<Unproven>,
+}
+
 /// One key: its rows, ascending, and the revisions of it that are missing.
 struct One<'a> {
     salvage: &'a Salvage,
@@ -152,7 +161,7 @@ impl One<'_> {
     }
 
     /// Adds what is lost of the key, and the rows to write. Gives 1 where the key is live.
-    fn decide(&self, options: &Options, registry: &Registry, lost: &mut Vec<Lost>, write: &mut Vec<Row>) -> u64 {
+    fn decide(&self, options: &Options, registry: &Registry, found: &mut Losses, write: &mut Vec<Row>) -> u64 {
         let keys = self.salvage.history.keys();
         let name = keys.get(self.key);
         if self.salvage.compact_key() == Some(self.key) {
@@ -183,7 +192,7 @@ impl One<'_> {
         for &(revision, how) in &gone {
             let before = good.iter().rev().find(|row| row.id.is_some_and(|id| id < revision));
             let newest = revision == newest_gone && is_lost;
-            lost.push(Lost {
+            found.lost.push(Lost {
                 key: Some(name.to_vec()),
                 object: object.clone(),
                 revision,
@@ -195,6 +204,18 @@ impl One<'_> {
         }
         if is_lost && !used {
             return 0;
+        }
+        if let Some(newest) = good.last()
+            && let Some(revision) = newest.id
+            && !is_lost
+            && !self.salvage.is_newest(self.key, revision)
+        {
+            let deleted = newest.deleted == Some(true);
+            let used = options.last_known_good;
+            found.unproven.push(Unproven { key: name.to_vec(), object, revision, deleted, used });
+            if !used {
+                return 0;
+            }
         }
         write.extend(good.iter().map(|row| **row));
         u64::from(good.last().is_some_and(|row| row.deleted == Some(false)))
@@ -215,25 +236,6 @@ pub(super) fn object(registry: &Registry, name: &[u8]) -> Option<Object> {
         }
         _ => None,
     }
-}
-
-/// Revisions above the compact revision that no row and no index speaks of.
-fn unknown(salvage: &Salvage) -> Vec<(i64, i64)> {
-    let mut known: Vec<i64> = salvage.rows.iter().filter_map(|row| row.id).collect();
-    known.extend(salvage.missing.iter().map(|missing| missing.id));
-    known.sort_unstable();
-    let mut from = salvage.compact_revision.unwrap_or(0) + 1;
-    let mut unknown = Vec::new();
-    for id in known {
-        if id > from {
-            unknown.push((from, id - 1));
-        }
-        from = from.max(id + 1);
-    }
-    if from <= salvage.highest {
-        unknown.push((from, salvage.highest));
-    }
-    unknown
 }
 
 /// The rows of the new table.

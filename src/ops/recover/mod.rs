@@ -9,7 +9,7 @@ mod rows;
 mod run;
 mod search;
 
-pub use report::{ByEvidence, HowLost, Lost, Object, Report, WalVerdict, Written};
+pub use report::{ByEvidence, HowLost, Lost, Object, Report, Unproven, WalVerdict, Written};
 pub use rows::{Digest, RowLine, row_lines};
 pub use run::{RecoverError, recover};
 pub use search::{Found, Salvaged, search};

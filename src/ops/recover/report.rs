@@ -100,6 +100,22 @@ pub struct Lost {
     pub used: bool,
 }
 
+/// An object of which nothing proves that its newest row is among those that are there: a newer one, or a tombstone, may be
+/// lost without a trace of whose it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unproven {
+    /// The key.
+    pub key: Vec<u8>,
+    /// The object that the key is.
+    pub object: Option<Object>,
+    /// The newest revision that is there.
+    pub revision: i64,
+    /// Whether that one is a tombstone.
+    pub deleted: bool,
+    /// Whether it stands in the target (`--last-known-good`).
+    pub used: bool,
+}
+
 /// What a recovery found and did.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -121,8 +137,10 @@ pub struct Report {
     pub compact_revision: Option<i64>,
     /// Revisions that are lost.
     pub lost: Vec<Lost>,
-    /// Revisions above the compact revision of which nothing is known, as ranges: normal after a restore or a conversion,
-    /// otherwise lost.
+    /// Objects whose newest revision may be lost.
+    pub unproven: Vec<Unproven>,
+    /// Revisions above the compact revision of which nothing is known, as ranges. Those that no row was ever given are not
+    /// among them, where the index over ids is there to say so.
     pub unknown: Vec<(i64, i64)>,
     /// What was put right in the target so that the engine starts on it.
     pub repaired: Vec<String>,
@@ -163,13 +181,17 @@ pub struct Written {
 }
 
 impl Report {
-    /// Whether anything is lost, or may be: an end that was cut off, and revisions without any trace where the file is
-    /// damaged.
+    /// Whether anything is lost, or may be: an end that was cut off, a copy taken while the file was written, revisions
+    /// without any trace.
     pub fn has_loss(&self) -> bool {
-        let is_cut = self.damage.iter().any(|damage| matches!(damage.id, "file-truncated" | "wal-torn"));
+        let is_cut = self
+            .damage
+            .iter()
+            .any(|damage| matches!(damage.id, "file-truncated" | "wal-torn" | "copied-while-written"));
         is_cut
             || !self.lost.is_empty()
             || self.rows.of(Evidence::Doubtful) > 0
-            || !self.unknown.is_empty() && !self.damage.is_empty()
+            || !self.unknown.is_empty()
+            || !self.unproven.is_empty()
     }
 }
