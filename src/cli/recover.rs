@@ -24,9 +24,9 @@ pub struct Args {
     /// The store to write; without it there is only the report
     #[arg(short = 'o', long = "output", value_name = "DST")]
     target: Option<PathBuf>,
-    /// What to write
-    #[arg(long, value_name = "TARGET", default_value = "kine")]
-    to: To,
+    /// What to write; by default a store of the engine that wrote SRC
+    #[arg(long, value_name = "TARGET")]
+    to: Option<To>,
     /// Where the newest revision of an object is lost, put the newest that is whole in its place; the report marks it
     #[arg(long)]
     last_known_good: bool,
@@ -75,14 +75,15 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
             "a store cannot be written to standard output, because it could not be read back; name a file".to_owned(),
         ));
     }
-    let to = match args.to {
-        To::Kine => Some(Target::Kine),
-        To::EtcdSnapshot => Some(Target::EtcdSnapshot),
-        To::ModelReport => None,
-    };
     let wal = recover::reading(args.wal == Wal::Use);
-    let options = Options { to, wal, last_known_good: args.last_known_good, force: args.force };
     let found = recover::search(&args.source, &args.choice.choice(), wal)?;
+    let to = match args.to {
+        Some(To::Kine) => Some(Target::Kine),
+        Some(To::EtcdSnapshot) => Some(Target::EtcdSnapshot),
+        Some(To::ModelReport) => None,
+        None => Some(found.own_target()),
+    };
+    let options = Options { to, wal, last_known_good: args.last_known_good, force: args.force };
     for note in &found.notes {
         ui.note(note);
     }

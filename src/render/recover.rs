@@ -99,6 +99,15 @@ const MEANINGS: [&str; 5] = [
     "incomplete or contradicted: shown, never used",
 ];
 
+/// The same for etcd.
+const MEANINGS_OF_ETCD: [&str; 5] = [
+    "where the file itself would find them, and consistent",
+    "from the raft log",
+    "from pages that nothing leads to, newer than any compaction",
+    "etcd keeps nothing to rebuild a row from",
+    "incomplete or contradicted: shown, never used",
+];
+
 /// The report for people, as lines.
 pub fn recover_text(report: &Report, owner: Option<&str>) -> Vec<String> {
     let mut lines = vec![match &report.written {
@@ -107,7 +116,8 @@ pub fn recover_text(report: &Report, owner: Option<&str>) -> Vec<String> {
     }];
     let mut add = |name: &str, value: String| lines.push(format!("  {name:<18}{value}"));
     add("rows found", text::count(report.rows.total()));
-    for (grade, meaning) in ByEvidence::GRADES.into_iter().zip(MEANINGS) {
+    let meanings = if report.engine == "etcd" { MEANINGS_OF_ETCD } else { MEANINGS };
+    for (grade, meaning) in ByEvidence::GRADES.into_iter().zip(meanings) {
         add(&format!("  {}", grade.name()), format!("{:<9} {meaning}", text::count(report.rows.of(grade))));
     }
     add("objects", format!("{} whose present state is known", text::count(report.live_keys)));
@@ -291,6 +301,7 @@ pub fn row_line_json(line: &RowLine) -> Value {
     };
     json!({
         "id": line.id,
+        "sub": line.sub,
         "name": String::from_utf8_lossy(&line.name),
         "created": line.created.map(i64::from),
         "deleted": line.deleted.map(i64::from),

@@ -21,6 +21,7 @@ pub use plan::{LeftOut, Plan, PlanError, Reason, Rows, Translated};
 pub use report::{Prefix, Report};
 pub(in crate::ops) use run::write_file;
 pub use run::{Convert, ConvertError, Phase, convert};
+pub(in crate::ops) use to_etcd::pin;
 pub(in crate::ops) use to_kine::frame;
 
 use crate::etcd::EtcdVersion;

@@ -3,12 +3,15 @@
 //!
 //! The rules are in `docs/recovery.md`.
 
+mod content;
+mod etcd;
 mod kine;
 mod report;
 mod rows;
 mod run;
 mod search;
 
+pub use content::check;
 pub use report::{ByEvidence, HowLost, Lost, Object, Report, Unproven, WalVerdict, Written};
 pub use rows::{Digest, RowLine, row_lines};
 pub use run::{RecoverError, recover};

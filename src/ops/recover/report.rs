@@ -187,7 +187,7 @@ impl Report {
         let is_cut = self
             .damage
             .iter()
-            .any(|damage| matches!(damage.id, "file-truncated" | "wal-torn" | "copied-while-written"));
+            .any(|damage| matches!(damage.id, "file-truncated" | "wal-torn" | "trailer" | "copied-while-written"));
         is_cut
             || !self.lost.is_empty()
             || self.rows.of(Evidence::Doubtful) > 0

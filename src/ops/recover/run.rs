@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::report::{Report, Written};
 use super::search::{Found, Salvaged};
-use super::{Options, kine};
+use super::{Options, etcd, kine};
 use crate::ops::convert::{self, Convert, ConvertError, Phase, Plan, PlanError, Target};
 use crate::ops::output::{Destination, Kind, OutputError};
 use crate::ops::store::{self, OpenError};
@@ -48,18 +48,53 @@ pub fn recover(
 ) -> Result<Report, RecoverError> {
     let destination =
         target.map(|target| Destination::new(target, Kind::File, options.force, &found.watch)).transpose()?;
-    let Salvaged::Kine(salvage) = &found.salvaged;
-    let (mut report, rows) = kine::decide(salvage, options);
-    report.source.clone_from(&found.name);
-    report.notes.clone_from(&found.notes);
-    if let (Some(destination), Some(to)) = (destination, options.to) {
-        if rows.is_empty() {
-            return Err(RecoverError::Nothing(found.name.clone()));
+    match &found.salvaged {
+        Salvaged::Kine(salvage) => {
+            let (mut report, rows) = kine::decide(salvage, options);
+            let job = Job { found, destination: destination.as_ref(), options };
+            job.finish(&mut report, Target::Kine, rows.is_empty(), progress, |report| {
+                kine::plan(salvage, &rows, report)
+            })?;
+            Ok(report)
         }
-        let plan = kine::plan(salvage, &rows, &mut report)?;
-        report.written = Some(write(found, &plan, Target::Kine, to, &destination, options, progress)?);
+        Salvaged::Etcd(salvage) => {
+            let (mut report, rows) = etcd::decide(salvage, options);
+            let job = Job { found, destination: destination.as_ref(), options };
+            let plan = |report: &mut Report| Ok(etcd::plan(salvage, &rows, report));
+            job.finish(&mut report, Target::EtcdSnapshot, rows.is_empty(), progress, plan)?;
+            Ok(report)
+        }
     }
-    Ok(report)
+}
+
+/// What both engines do the same way.
+struct Job<'a> {
+    found: &'a Found,
+    destination: Option<&'a Destination>,
+    options: &'a Options,
+}
+
+impl Job<'_> {
+    /// Names the source, and writes the plan where something is to be written.
+    fn finish<'p>(
+        &self,
+        report: &mut Report,
+        own: Target,
+        is_empty: bool,
+        progress: &mut (dyn FnMut(Phase, u64, u64) -> bool + Send),
+        plan: impl FnOnce(&mut Report) -> Result<Plan<'p>, PlanError>,
+    ) -> Result<(), RecoverError> {
+        report.source.clone_from(&self.found.name);
+        report.notes.clone_from(&self.found.notes);
+        if let (Some(destination), Some(to)) = (self.destination, self.options.to) {
+            if is_empty {
+                return Err(RecoverError::Nothing(self.found.name.clone()));
+            }
+            let plan = plan(report)?;
+            report.written = Some(write(self.found, &plan, own, to, destination, self.options, progress)?);
+        }
+        Ok(())
+    }
 }
 
 /// Writes the store of the source's own engine and reads it back; a store of the other engine is converted from that one.

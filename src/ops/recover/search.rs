@@ -2,15 +2,19 @@
 
 use std::path::Path;
 
-use crate::kine;
+use super::content;
+use crate::ops::convert::Target;
 use crate::ops::store::OpenError;
 use crate::source::{self, Choice, File, Files, SourceError, Watch};
 use crate::sqlite::Reading;
+use crate::{etcd, kine};
 
 /// What was found, by engine.
 pub enum Salvaged {
     /// Rows of kine.
     Kine(kine::salvage::Salvage),
+    /// Rows of etcd.
+    Etcd(etcd::salvage::Salvage),
 }
 
 /// What was found in a store's files.
@@ -25,11 +29,21 @@ pub struct Found {
     pub watch: Watch,
 }
 
+impl Found {
+    /// A store of the engine that wrote the source.
+    pub fn own_target(&self) -> Target {
+        match self.salvaged {
+            Salvaged::Kine(_) => Target::Kine,
+            Salvaged::Etcd(_) => Target::EtcdSnapshot,
+        }
+    }
+}
+
 /// Searches the files of a store.
 ///
 /// # Errors
 /// The path leads to no file that could be one.
-pub fn search(path: &Path, choice: &Choice, wal: Reading) -> Result<Found, OpenError> {
+pub fn search(path: &Path, choice: &Choice, reading: Reading) -> Result<Found, OpenError> {
     let (name, files, notes, watch) = match source::open(path, choice) {
         Ok(opened) => (opened.name, opened.files, opened.notes, opened.watch),
         Err(error @ (SourceError::NotAStore { .. } | SourceError::NoStore(_) | SourceError::Part { .. })) => {
@@ -42,13 +56,17 @@ pub fn search(path: &Path, choice: &Choice, wal: Reading) -> Result<Found, OpenE
         Err(error) => return Err(error.into()),
     };
     let salvaged = match &files {
-        Files::Sqlite { db, wal: file } => Salvaged::Kine(kine::salvage::Salvage::of(db, file.as_ref(), wal)),
-        Files::Bolt { db } | Files::EtcdDir { db, .. } => {
-            return Err(
-                SourceError::NotAStore { name: db.name.to_string(), what: "bbolt files are not searched yet" }.into()
-            );
+        Files::Sqlite { db, wal } => Salvaged::Kine(kine::salvage::Salvage::of(db, wal.as_ref(), reading)),
+        Files::Bolt { db } => Salvaged::Etcd(etcd::salvage::Salvage::of(db, &[], &content::check)),
+        Files::EtcdDir { db, wal, .. } => {
+            let log: &[File] = if reading == Reading::Use { wal } else { &[] };
+            Salvaged::Etcd(etcd::salvage::Salvage::of(db, log, &content::check))
         }
     };
+    let mut notes = notes;
+    if let Salvaged::Etcd(salvage) = &salvaged {
+        notes.extend(salvage.notes.iter().cloned());
+    }
     Ok(Found { name, salvaged, notes, watch })
 }
 
