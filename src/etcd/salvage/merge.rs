@@ -56,7 +56,11 @@ pub(super) fn merge(
     };
     let known = ranges::mains(chosen.iter().map(|row| (row.at.revision, row.key.is_some() || is_bump(row))));
     let (whole, lossy) = sort_out(scan, tree, &known, compact);
-    let in_whole = |at: Revision| whole.iter().any(|gone| at >= gone.from && gone.upto.is_none_or(|upto| at < upto));
+    // Ranges of one tree do not overlap.
+    let in_whole = |at: Revision| {
+        let before = whole.partition_point(|gone| gone.from <= at).checked_sub(1);
+        before.and_then(|before| whole.get(before)).is_some_and(|gone| gone.upto.is_none_or(|upto| at < upto))
+    };
     let mut merged = Merged {
         keys,
         rows: Vec::new(),
@@ -79,7 +83,7 @@ pub(super) fn merge(
             _ if row.is_gone => false,
             Level::Nothing => true,
             _ if is_reached => true,
-            _ if in_whole(row.at.revision) && is_unblemished() => {
+            _ if in_whole(row.at.revision) && (row.at.revision.main > compact || is_unblemished()) => {
                 row.source = Source::Orphan;
                 if row.is_good() {
                     row.evidence = Evidence::Intact;
@@ -373,7 +377,8 @@ fn tell(file: &FileName, scan: &Scan, tree: &Tree, whole: &[Gone], merged: &mut 
         let place = gone.page.map_or(Place::File, |page| Place::Page(page.get()));
         hurt(place, "page-lost", format!("{what} from revision {} to {upto} is lost", gone.from));
     }
-    if tree.gone.is_empty() && merged.rows.iter().all(Row::is_good) && is_trailer_wrong(scan) {
+    let is_sound = tree.gone.is_empty() && scan.metas().len() > 1 && merged.rows.iter().all(Row::is_good);
+    if is_sound && is_trailer_wrong(scan) {
         let what =
             "the last 32 bytes are not the SHA-256 of what stands before them: changed or damaged after it was taken";
         hurt(Place::File, "trailer", what.to_owned());
@@ -419,6 +424,12 @@ fn tell(file: &FileName, scan: &Scan, tree: &Tree, whole: &[Gone], merged: &mut 
         );
     }
     if tree.is_behind {
+        merged.damage.push(Damage {
+            file: file.clone(),
+            place: Place::File,
+            id: "copied-while-written",
+            what: "pages are of different moments".to_owned(),
+        });
         merged.notes.push("pages are newer than the newest meta: the file was copied while it was in use".to_owned());
     }
 }
