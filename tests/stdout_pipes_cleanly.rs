@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use command::{copy, kinescope, ran, run};
 use fixtures::unpacked;
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "tui",
     "info",
     "verify",
@@ -30,6 +30,7 @@ const COMMANDS: [&str; 19] = [
     "put",
     "prune",
     "redact",
+    "recover",
     "bootstrap",
     "completions",
     "man",

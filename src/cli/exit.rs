@@ -7,6 +7,7 @@ use crate::ops::keyring::KeyringError;
 use crate::ops::output::OutputError;
 use crate::ops::prune::PruneError;
 use crate::ops::put::PutError;
+use crate::ops::recover::RecoverError;
 use crate::ops::redact::RedactError;
 use crate::ops::store::OpenError;
 use crate::source::{Damage, SourceError};
@@ -63,6 +64,9 @@ pub enum Failure {
     /// A store could not be redacted.
     #[error(transparent)]
     Redact(#[from] RedactError),
+    /// A recovery could not be written.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
     /// A directory could not be looked at.
     #[error(transparent)]
     Doctor(#[from] DoctorError),

@@ -23,6 +23,7 @@ mod moment;
 mod progress;
 mod prune;
 mod put;
+mod recover;
 mod redact;
 mod release;
 mod source;
@@ -96,6 +97,7 @@ enum Command {
     Put(put::Args),
     Prune(prune::Args),
     Redact(redact::Args),
+    Recover(recover::Args),
     Bootstrap(bootstrap::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -147,6 +149,7 @@ pub fn main() -> u8 {
         Command::Prune(args) => prune::run(&args, &mut ui),
         Command::Redact(args) => redact::run(&args, &mut ui),
         Command::Put(args) => put::run(&args, &mut ui),
+        Command::Recover(args) => recover::run(&args, &mut ui),
         Command::Bootstrap(args) => bootstrap::run(&args, &mut ui),
         Command::Verify(args) => verify::run(&args, &mut ui),
         Command::Doctor(args) => doctor::run(&args, &mut ui),

@@ -14,6 +14,7 @@ mod meta;
 pub mod proto;
 pub mod replay;
 mod rows;
+pub mod salvage;
 mod store;
 mod tail;
 mod txn;

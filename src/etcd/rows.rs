@@ -26,9 +26,9 @@ pub struct Row {
     pub record: ValueRef,
 }
 
-struct Scanned<'a> {
-    row: Row,
-    key: &'a [u8],
+pub(super) struct Scanned<'a> {
+    pub row: Row,
+    pub key: &'a [u8],
 }
 
 /// How many leaves one task reads: few tasks, so that handing them out costs nothing beside reading.
@@ -81,7 +81,7 @@ fn scan_leaves<'a>(bolt: &'a Bolt, leaves: &[Leaf]) -> (Vec<Scanned<'a>>, Vec<Da
 /// A record that decodes, and yet is not what etcd writes: it encodes fields in order and leaves zeros out, and a tombstone
 /// has nothing but its key (etcd server/storage/mvcc/kvstore_txn.go, delete). A changed tag would else pass for a field of
 /// a later etcd, and take a value or a lease with it.
-fn foreign(row: &Row, value: &KeyValue<'_>, record: &[u8], frame: &mut Frame) -> Option<String> {
+pub(super) fn foreign(row: &Row, value: &KeyValue<'_>, record: &[u8], frame: &mut Frame) -> Option<String> {
     if row.at.tombstone && *value != (KeyValue { key: value.key, ..KeyValue::default() }) {
         return Some(format!("the tombstone of revision {} holds more than its key", row.at.revision));
     }
@@ -93,9 +93,13 @@ fn foreign(row: &Row, value: &KeyValue<'_>, record: &[u8], frame: &mut Frame) ->
         .then(|| format!("the record of revision {} is not encoded as etcd encodes it", row.at.revision))
 }
 
-type Fault = (&'static str, String);
+pub(super) type Fault = (&'static str, String);
 
-fn decode<'a>(row_key: &[u8], record: &'a [u8], record_at: u64) -> Result<(Scanned<'a>, KeyValue<'a>), Fault> {
+pub(super) fn decode<'a>(
+    row_key: &[u8],
+    record: &'a [u8],
+    record_at: u64,
+) -> Result<(Scanned<'a>, KeyValue<'a>), Fault> {
     let shown = row_key.escape_ascii();
     let at = RowKey::decode(row_key).ok_or_else(|| ("row-key", format!("{shown} in bucket key is no revision")))?;
     let value = KeyValue::decode(record)

@@ -46,10 +46,10 @@ pub enum OpenError {
 }
 
 /// The values of an etcd store: most in the database file, those of replayed entries in the WAL's segments.
-struct Values {
-    name: FileName,
-    db: Bytes,
-    wal: Option<Wal>,
+pub(super) struct Values {
+    pub name: FileName,
+    pub db: Bytes,
+    pub wal: Option<Wal>,
 }
 
 /// A value's place: the number of its file above, the offset in it below. 48 bits hold 256 TiB.

@@ -16,6 +16,7 @@ pub mod objects;
 pub mod output;
 pub mod prune;
 pub mod put;
+pub mod recover;
 pub mod redact;
 pub mod store;
 pub mod undelete;

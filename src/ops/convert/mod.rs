@@ -17,12 +17,16 @@ mod shared;
 mod to_etcd;
 mod to_kine;
 
+pub(in crate::ops) use check::planned;
 pub use overlay::{Added, NewChange, NewOp, OverlayError};
 pub use plan::{LeftOut, Plan, PlanError, Reason, Rows, Translated};
 pub use prune::Prune;
 pub use report::{Prefix, Report};
 pub use rewrite::{Forbidden, Rewrite};
+pub(in crate::ops) use run::write_file;
 pub use run::{Convert, ConvertError, Phase, convert};
+pub(in crate::ops) use to_etcd::pin;
+pub(in crate::ops) use to_kine::frame;
 
 use crate::etcd::EtcdVersion;
 use crate::model::Engine;

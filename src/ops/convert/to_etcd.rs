@@ -53,7 +53,7 @@ pub(super) fn plan<'a>(store: &'a kine::Store, options: &Options, bounds: Bounds
 
 /// Pins the current revision by a tombstone where it has no row: by the compact revision, all history would be
 /// unreadable.
-pub(super) fn pin(rows: &mut Vec<NewRow>, contents: &mut Contents<'_>, current: i64) {
+pub(in crate::ops) fn pin(rows: &mut Vec<NewRow>, contents: &mut Contents<'_>, current: i64) {
     let last = rows.last().map_or(1, |row| row.at.revision.main);
     if last < current {
         rows.push(NewRow {
