@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::check::Mismatch;
 use super::plan::{Plan, Rows};
 use crate::model::Content;
@@ -58,13 +60,13 @@ impl Rewrite {
         if (self.forbidden)(bytes) {
             return Err(Mismatch::new("a value that was to be redacted is in the file"));
         }
-        for value in values {
+        values.into_par_iter().try_for_each(|value| {
             let value = history.value(value).map_err(|damage| Mismatch::new(damage.to_string()))?;
-            if (self.forbidden)(&value) {
-                return Err(Mismatch::new("a value that was to be redacted is in a value"));
+            match (self.forbidden)(&value) {
+                true => Err(Mismatch::new("a value that was to be redacted is in a value")),
+                false => Ok(()),
             }
-        }
-        Ok(())
+        })
     }
 }
 
