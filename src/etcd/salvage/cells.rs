@@ -39,6 +39,8 @@ pub(super) struct Cell<'a> {
     pub fault: Option<Fault>,
     /// Whether it reaches into continuation pages, which bear no sign of whose they are.
     pub goes_on: bool,
+    /// Whether its last byte is a zero among zeros.
+    pub ends_in_zeros: bool,
 }
 
 /// The root of the tree of buckets, by its content.
@@ -252,7 +254,8 @@ fn cell<'a>(
     let record = page.bytes.get(value.clone())?;
     let record_at = page.at.saturating_add(value.start);
     let goes_on = value.end > scan.page_size().bytes() as usize;
-    let broken = Cell { row: blank(at), name: &[], record, image, fault: Some(Fault::Broken), goes_on };
+    let broken =
+        Cell { row: blank(at), name: &[], record, image, fault: Some(Fault::Broken), goes_on, ends_in_zeros: false };
     if value.end > own {
         return Some(Cell { name: name_before(record, own.saturating_sub(value.start)), ..broken });
     }
@@ -263,18 +266,9 @@ fn cell<'a>(
         return Some(Cell { name: name_before(record, record.len()), ..broken });
     }
     let key_at = page.at.saturating_add(key.start);
-    let is_suspect = has_zero_sector(scan.bytes(), key_at, record_at.saturating_add(record.len()))
-        || !limits.is_level && goes_on
-        || {
-            // Bytes that are missing inside the page itself move its end.
-            !limits.is_level && page.cells() > 0 && value.end == page_end(page)
-        };
-    let fault = is_suspect.then_some(Fault::Suspect);
-    Some(Cell { row: scanned.row, name: scanned.key, record, image, fault, goes_on })
-}
-
-fn page_end(page: &Page<'_>) -> usize {
-    page.cells().checked_sub(1).and_then(|last| page.cell(last)).map_or(0, |cell| cell.value.end)
+    let (is_zero, ends_in_zeros) = zero_sectors(scan.bytes(), key_at, record_at.saturating_add(record.len()));
+    let fault = (is_zero || !limits.is_level).then_some(Fault::Suspect);
+    Some(Cell { row: scanned.row, name: scanned.key, record, image, fault, goes_on, ends_in_zeros })
 }
 
 fn blank(at: RowKey) -> Row {
@@ -313,12 +307,15 @@ fn name_before(record: &[u8], own: usize) -> &[u8] {
     }
 }
 
-/// Whether a sector of the file that holds some of these bytes is nothing but zeros. Behind the end of a page's content are
-/// zeros anyway: a sector that holds no more than the last byte of it, which is one in an object of Kubernetes, says nothing.
-fn has_zero_sector(file: &[u8], from: usize, upto: usize) -> bool {
+/// Whether a sector of the file that holds some of these bytes is nothing but zeros, and whether one that holds no more than
+/// the last of them is: behind the end of a page's content are zeros anyway, and objects of Kubernetes end with one.
+fn zero_sectors(file: &[u8], from: usize, upto: usize) -> (bool, bool) {
     let first = from / SECTOR * SECTOR;
-    (first..upto).step_by(SECTOR).any(|at| {
-        let sector = file.get(at..file.len().min(at.saturating_add(SECTOR))).unwrap_or_default();
-        upto - at > 1 && sector.iter().all(|byte| *byte == 0)
-    })
+    let is_zero = |at: &usize| {
+        let sector = file.get(*at..file.len().min(at.saturating_add(SECTOR))).unwrap_or_default();
+        sector.iter().all(|byte| *byte == 0)
+    };
+    let (last, whole): (Vec<usize>, Vec<usize>) =
+        (first..upto).step_by(SECTOR).filter(is_zero).partition(|at| upto - at <= 1);
+    (!whole.is_empty(), !last.is_empty())
 }

@@ -37,9 +37,10 @@ pub(super) fn merge(
     let compact = tree.meta.finished_compact_revision.unwrap_or(0).max(0);
     // Where other bytes stand in pages, they may stand in a page that no header tells from what belongs there.
     let is_garbled = is_garbled(scan, tree, &cells);
+    let has_bare = tree.gone.is_empty() && !scan.bare().is_empty();
     let doubts = |cell: &Cell<'_>| match check(value_of(cell)) {
-        Check::Sound => false,
-        Check::Plain => is_garbled && cell.goes_on,
+        Check::Sound => is_garbled && looks_random(scan, cell),
+        Check::Plain => cell.ends_in_zeros || cell.goes_on && (is_garbled || has_bare && !is_reached(tree, cell)),
         Check::Broken => true,
     };
     let chosen: Vec<Row> = groups.iter().map(|group| choose(group, tree, &doubts)).collect();
@@ -125,6 +126,22 @@ fn is_changed_unseen(scan: &Scan, tree: &Tree, cells: &[Cell<'_>]) -> bool {
 
 fn is_trailer_wrong(scan: &Scan) -> bool {
     Trailer::is_present(scan.bytes().len()) && Trailer::check(scan.bytes()) == Trailer::Wrong
+}
+
+fn is_reached(tree: &Tree, cell: &Cell<'_>) -> bool {
+    tree.reached.get(cell.image as usize) == Some(&true)
+}
+
+/// Whether a part of a record that stands on one continuation page is hardly text: a third of its bytes are none of ASCII.
+fn looks_random(scan: &Scan, cell: &Cell<'_>) -> bool {
+    let size = scan.page_size().bytes() as usize;
+    let image = scan.images().get(cell.image as usize).filter(|_| cell.goes_on);
+    let Some((image, at)) = image.zip(usize::try_from(cell.row.record.place).ok()) else { return false };
+    let into_page = at.saturating_sub(image.at) % size;
+    let (first, rest) = cell.record.split_at(cell.record.len().min(size - into_page));
+    let is_first_page = at.saturating_sub(image.at) < size;
+    let parts = (!is_first_page).then_some(first).into_iter().chain(rest.chunks(size));
+    parts.into_iter().any(|part| part.iter().filter(|byte| !byte.is_ascii()).count() * 3 > part.len())
 }
 
 fn is_bump(row: &Row) -> bool {
@@ -310,6 +327,8 @@ fn unknown(
         has(&merged.rows) || has(&merged.past)
     };
     let mut found: Vec<(i64, i64)> = lossy.iter().flat_map(|gone| unknown_in(gone, known, compact, has_row)).collect();
+    // A row whose key cannot be read may be anybody's.
+    found.extend(known.iter().filter(|main| !main.is_whole && main.main > compact).map(|main| (main.main, main.main)));
     let of_tree = merged.rows.iter().filter(|row| matches!(row.source, Source::Tree | Source::Orphan));
     let last_of_tree = of_tree.map(|row| row.at.revision.main).max().unwrap_or(0);
     let highest = known.last().map_or(0, |last| last.main);

@@ -61,15 +61,11 @@ pub(super) fn unknown_in(
     if next <= last {
         found.push((next, last));
     }
-    // Something stood there: where all main revisions are known, it was another row of one of them.
+    // Another row of a transaction whose first ones are known.
     let next_to = Revision { sub: gone.from.sub.saturating_add(1), ..gone.from };
-    let is_missing = match gone.upto {
-        _ if gone.has_from => !has_row(gone.from, next_to),
-        Some(upto) if gone.page.is_none() => !has_row(gone.from, upto),
-        _ => false,
-    };
-    if found.is_empty() && is_missing && gone.from.main > compact {
-        found.push((gone.from.main, gone.upto.map_or(highest, |upto| upto.main).max(gone.from.main)));
+    let may_begin = gone.has_from || gone.page.is_none();
+    if may_begin && gone.from.main > compact && !has_row(gone.from, next_to) {
+        found.push((gone.from.main, gone.from.main));
     }
     found
 }
