@@ -83,9 +83,6 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     let wal = recover::reading(args.wal == Wal::Use);
     let options = Options { to, wal, last_known_good: args.last_known_good, force: args.force };
     let found = recover::search(&args.source, &args.choice.choice(), wal)?;
-    for note in &found.notes {
-        ui.note(note);
-    }
     let progress = Progress::new(ui)?;
     let target = args.target.as_deref().filter(|_| to.is_some());
     let report = recover::recover(&found, target, &options, &mut |phase, done, total| {
@@ -97,6 +94,9 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     });
     progress.done();
     let report = report?;
+    for note in &report.notes {
+        ui.note(note);
+    }
     for (path, past) in [(&args.rows, false), (&args.rows_history, true)] {
         if let Some(path) = path {
             let lines = recover::row_lines(&found.salvaged, past).map(|line| render::row_line_json(&line));

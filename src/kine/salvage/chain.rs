@@ -104,6 +104,8 @@ impl Payload {
             readable: cell.local,
             whole: cell.len == cell.local,
         };
+        // Where pages of the file have moved, a frame does not lie over the page that stands where its number says.
+        let world = if cell.frame.is_none() && shifts.is_any() { World::Main } else { world };
         let mut pages = Vec::new();
         let content = images.geometry().overflow_content();
         let wanted = images.geometry().overflow_pages(cell.len, cell.local);

@@ -8,6 +8,7 @@ use super::content::Check;
 use super::copies::{self, Copy, Standing};
 use super::facts;
 use super::finish;
+use super::ids;
 use super::newest::Newest;
 use super::proof::Proofs;
 use super::rebuild;
@@ -34,6 +35,8 @@ pub(super) struct Merge<'a> {
     /// For a key's row the row in the table that supersedes it.
     superseded: HashMap<(KeyId, i64), i64, foldhash::fast::RandomState>,
     pub stored: Vec<Stored>,
+    /// Whether pages are missing before others, so that page numbers lead to the wrong places.
+    pub shifted: bool,
     /// The highest revision ever given, as SQLite's own table has it.
     sequence: Option<i64>,
 }
@@ -106,10 +109,13 @@ impl<'a> Merge<'a> {
             compact_revision: None,
             superseded: HashMap::default(),
             stored: Vec::new(),
+            shifted: shifts.is_any(),
             sequence: finish::sequence(images, &looked),
         };
         merge.compact_revision = merge.find_compact_revision();
         merge.correct_ids();
+        let highest = merge.highest();
+        ids::infer(&mut merge.copies, highest);
         merge.superseded = merge.find_superseded();
         merge
     }

@@ -11,6 +11,7 @@ mod content;
 mod copies;
 mod facts;
 mod finish;
+mod ids;
 mod merge;
 mod newest;
 mod proof;
@@ -216,6 +217,12 @@ impl Salvage {
     /// Whether no newer row of a key can be among what is lost: there is none, or an index proves it.
     pub fn is_newest(&self, key: KeyId, id: i64) -> bool {
         self.newest.is_proven(key, id)
+    }
+
+    /// Whether the file says that a WAL was used with it, and none is there: what stood in that is lost, if it was not empty.
+    pub fn lacks_wal(&self) -> bool {
+        matches!(self.images.fit(), WalFit::Absent)
+            && self.images.header().is_some_and(|header| header.write_version == 2)
     }
 
     /// Whether the WAL belongs to the file.

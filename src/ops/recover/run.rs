@@ -51,7 +51,7 @@ pub fn recover(
     let Salvaged::Kine(salvage) = &found.salvaged;
     let (mut report, rows) = kine::decide(salvage, options);
     report.source.clone_from(&found.name);
-    report.notes.clone_from(&found.notes);
+    report.notes.splice(0..0, found.notes.iter().cloned());
     if let (Some(destination), Some(to)) = (destination, options.to) {
         if rows.is_empty() {
             return Err(RecoverError::Nothing(found.name.clone()));
