@@ -322,6 +322,68 @@ fn a_wal_of_another_state_is_told_and_can_be_left_aside() {
     }
 }
 
+/// A `-wal` whose database is gone, and pieces cut from the middle of a file: what is given back was there at some time.
+#[test]
+fn a_wal_alone_and_a_piece_of_a_file_give_their_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let store = unpacked("kine-0.16");
+    let mut ever = Truth::new();
+    for name in ["early.backup.db", "middle.backup.db"] {
+        ever.extend(truth(&Files { db: std::fs::read(store.join(name)).unwrap(), wal: None }));
+    }
+    let (_, whole) = stores().remove(5);
+    let last = truth(&whole);
+    ever.extend(last.clone());
+    let wal = whole.wal.unwrap();
+    let middle = std::fs::read(store.join("middle.backup.db")).unwrap();
+    let piece = middle[middle.len() / PAGE / 4 * PAGE..middle.len() / PAGE / 2 * PAGE].to_vec();
+    let pieces = [
+        ("a -wal alone", wal.clone(), 50),
+        ("a -wal without its header", wal[32..].to_vec(), 0),
+        ("the middle of a file", piece, 20),
+        ("the end of a file", middle[middle.len() / PAGE * 3 / 4 * PAGE..].to_vec(), 20),
+    ];
+    for (what, bytes, fewest) in pieces {
+        let path = dir.join("piece");
+        std::fs::write(&path, bytes).unwrap();
+        let (rows, past) = (dir.join("rows.jsonl"), dir.join("past.jsonl"));
+        let mut command = kinescope();
+        command
+            .arg("recover")
+            .arg(&path)
+            .args(["--force", "--json"])
+            .arg("--rows")
+            .arg(&rows)
+            .arg("--rows-history")
+            .arg(&past);
+        let ran = command.output().unwrap();
+        assert!(matches!(ran.status.code(), Some(0 | 3)), "{what}: {}", String::from_utf8_lossy(&ran.stderr));
+        let mut good = 0;
+        for line in
+            std::fs::read_to_string(&rows).unwrap().lines().chain(std::fs::read_to_string(&past).unwrap().lines())
+        {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            let known = line["id"].as_i64().and_then(|id| ever.get(&id));
+            let Some(known) = known.filter(|_| line["grade"] != "doubtful" && line["value"] != "partial") else {
+                continue;
+            };
+            assert_eq!(line["name"].as_str().map(str::as_bytes), Some(known.0.as_slice()), "{what}: {line}");
+            if known.0 != b"compact_rev_key" && known.3.is_some() {
+                let sha1 = known.3.as_ref().map(|value| {
+                    <sha1::Sha1 as sha1::Digest>::digest(value)
+                        .iter()
+                        .map(|byte| format!("{byte:02x}"))
+                        .collect::<String>()
+                });
+                assert_eq!(line["value"].as_str(), sha1.as_deref(), "{what}: {line}");
+            }
+            good += 1;
+        }
+        assert!(good >= fewest, "{what}: {good}");
+    }
+}
+
 fn broken_store(dir: &Path) -> (PathBuf, Truth) {
     let (_, mut files) = stores().remove(3);
     let truth = truth(&files);

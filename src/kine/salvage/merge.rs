@@ -18,8 +18,8 @@ use super::{Held, Row, Salvage, Source, Stored, Values};
 use crate::kine::rows::Column;
 use crate::kine::schema::COMPACT_KEY;
 use crate::model::{Evidence, KeyId, Keys, ValueRef};
-use crate::source::{Damage, Place};
-use crate::sqlite::{Images, PageNo, World};
+use crate::source::{Damage, File, Place};
+use crate::sqlite::{Header, Images, PageNo, Reading, World};
 
 /// What rows are made of while they are made.
 pub(super) struct Merge<'a> {
@@ -73,6 +73,17 @@ pub(super) fn merge(images: Arc<Images>) -> Salvage {
         what,
     }));
     Salvage { history, rows, past, missing, compact_revision, highest, newest, damage, images }
+}
+
+/// How many pages are missing before the first, as the overflow chains of rows tell it. A file that begins as it should lacks none.
+pub(super) fn missing_at_start(db: &File) -> Option<usize> {
+    if db.bytes.is_empty() || Header::parse(&db.bytes).is_ok() {
+        return None;
+    }
+    let images = Images::new(db.name.clone(), db.bytes.clone(), None, Reading::Ignore);
+    let looked = images.all();
+    let copies = copies::all(&images, &looked, &Shifts::default());
+    shifts::learn(&images, &copies).missing_at_start()
 }
 
 impl<'a> Merge<'a> {

@@ -194,8 +194,19 @@ impl Salvage {
     /// Searches a database file, which may be empty, and a WAL beside it.
     pub fn of(db: &File, wal: Option<&File>, reading: Reading) -> Self {
         let wal = wal.map(|wal| (wal.name.clone(), wal.bytes.clone()));
-        let images = Arc::new(Images::new(db.name.clone(), db.bytes.clone(), wal, reading));
-        merge::merge(images)
+        let Some(missing) = merge::missing_at_start(db).filter(|&missing| missing > 0) else {
+            let images = Images::new(db.name.clone(), db.bytes.clone(), wal, reading);
+            return merge::merge(Arc::new(images));
+        };
+        let size = Images::new(db.name.clone(), db.bytes.clone(), None, reading).geometry().page_size();
+        // With zeros in their place, page numbers lead where they should again.
+        let mut whole = vec![0; missing * size.bytes()];
+        whole.extend_from_slice(&db.bytes);
+        let images = Images::new(db.name.clone(), whole.into(), wal, reading);
+        let mut salvage = merge::merge(Arc::new(images));
+        let what = format!("{missing} pages are missing before its first; pages are counted with them");
+        salvage.damage.push(Damage { file: db.name.clone(), place: Place::File, id: "pages-missing", what });
+        salvage
     }
 
     /// What kine's row for the compact revision is, by key.

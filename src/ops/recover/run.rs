@@ -14,7 +14,10 @@ use crate::source::{Choice, SourceError};
 #[derive(Debug, thiserror::Error)]
 pub enum RecoverError {
     /// There are no rows.
-    #[error("{0}: no row of kine or etcd was found in it; nothing was written")]
+    #[error(
+        "{0}: no row was found in it of which it is certain that it stands in the table; nothing was written (without -o there \
+         is a report, and --rows-history FILE lists what was found)"
+    )]
     Nothing(String),
     /// The target cannot be written.
     #[error(transparent)]
