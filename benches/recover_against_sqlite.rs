@@ -30,7 +30,7 @@ fn damaged() -> PathBuf {
         dice ^= dice << 13;
         dice ^= dice >> 7;
         dice ^= dice << 17;
-        if dice % 20 == 0 {
+        if dice.is_multiple_of(20) {
             file.write_all_at(&[0; PAGE as usize], page * PAGE).unwrap();
         }
     }

@@ -62,9 +62,12 @@ fn varint_len(number: i64) -> u32 {
     (1..9).find(|len| number < 1 << (7 * len)).unwrap_or(9)
 }
 
+/// Where the record of a row begins in its page, and its id.
+type Known = (usize, i64);
+
 /// Gives copies without an id the one that its tail and the rows beside it in its page leave as the only one.
 pub(super) fn infer(copies: &mut [Copy<'_>], highest: i64) {
-    let mut of_page: HashMap<(PageNo, Option<usize>), Vec<(usize, i64)>> = HashMap::new();
+    let mut of_page: HashMap<(PageNo, Option<usize>), Vec<Known>> = HashMap::new();
     for copy in copies.iter().filter(|copy| !copy.out_of_order) {
         if let Some(id) = copy.id {
             of_page.entry((copy.cell.page, copy.cell.frame)).or_default().push((copy.cell.start, id));

@@ -75,12 +75,16 @@ pub(super) fn merge(images: Arc<Images>) -> Salvage {
     Salvage { history, rows, past, missing, compact_revision, highest, newest, damage, images }
 }
 
-/// How many pages are missing before the first, as the overflow chains of rows tell it. A file that begins as it should lacks none.
+/// How many pages are missing before the first, as interior pages tell it, or else the overflow chains of rows. A file that begins
+/// as it should lacks none.
 pub(super) fn missing_at_start(db: &File) -> Option<usize> {
     if db.bytes.is_empty() || Header::parse(&db.bytes).is_ok() {
         return None;
     }
     let images = Images::new(db.name.clone(), db.bytes.clone(), None, Reading::Ignore);
+    if let Some(missing) = images.missing_at_start() {
+        return Some(missing as usize);
+    }
     let looked = images.all();
     let copies = copies::all(&images, &looked, &Shifts::default());
     shifts::learn(&images, &copies).missing_at_start()
