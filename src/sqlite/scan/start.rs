@@ -35,7 +35,9 @@ impl Images {
 
 fn page(images: &Images, no: PageNo) -> Option<BtreePage<'_>> {
     let (_, bytes) = images.page(World::Main, no)?;
-    BtreePage::parse(no, bytes, images.geometry()).ok().filter(|page| page.kind().tree() == TreeKind::Table)
+    // What stands first is not page 1 here, and has no file header before its own.
+    let as_later = no.max(PageNo::new(2)?);
+    BtreePage::parse(as_later, bytes, images.geometry()).ok().filter(|page| page.kind().tree() == TreeKind::Table)
 }
 
 fn named(images: &Images, no: PageNo) -> Vec<Child> {
