@@ -84,9 +84,6 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
         None => Some(found.own_target()),
     };
     let options = Options { to, wal, last_known_good: args.last_known_good, force: args.force };
-    for note in &found.notes {
-        ui.note(note);
-    }
     let progress = Progress::new(ui)?;
     let target = args.target.as_deref().filter(|_| to.is_some());
     let report = recover::recover(&found, target, &options, &mut |phase, done, total| {
@@ -98,6 +95,9 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     });
     progress.done();
     let report = report?;
+    for note in &report.notes {
+        ui.note(note);
+    }
     for (path, past) in [(&args.rows, false), (&args.rows_history, true)] {
         if let Some(path) = path {
             let lines = recover::row_lines(&found.salvaged, past).map(|line| render::row_line_json(&line));

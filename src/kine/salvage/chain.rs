@@ -45,6 +45,14 @@ impl Shifts {
         self.0.values().any(|&shift| shift != Some(0))
     }
 
+    /// How many pages are missing before the first, where all others are there.
+    pub fn missing_at_start(&self) -> Option<usize> {
+        match self.0.iter().collect::<Vec<_>>().as_slice() {
+            [(0, Some(shift))] => shift.checked_neg().and_then(|missing| usize::try_from(missing).ok()),
+            _ => None,
+        }
+    }
+
     fn of(&self, no: PageNo) -> Option<PageNo> {
         let shift = self.0.range(..=no.get()).next_back().map_or(Some(0), |(_, &shift)| shift)?;
         PageNo::new(u32::try_from(i64::from(no.get()) + shift).ok()?)
@@ -104,6 +112,8 @@ impl Payload {
             readable: cell.local,
             whole: cell.len == cell.local,
         };
+        // Where pages of the file have moved, a frame does not lie over the page that stands where its number says.
+        let world = if cell.frame.is_none() && shifts.is_any() { World::Main } else { world };
         let mut pages = Vec::new();
         let content = images.geometry().overflow_content();
         let wanted = images.geometry().overflow_pages(cell.len, cell.local);

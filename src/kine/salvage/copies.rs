@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::chain::{Cell, Payload, Shifts};
 use super::content::Check;
+use super::ids::Tail;
 use super::record::{LONGEST_HEADER, Shape};
 use crate::kine::rows::Column;
 use crate::sqlite::{BtreePage, Images, Looked, PageKind, PageNo, Stand, TableCell, TreeKind, World, varint};
@@ -33,6 +34,8 @@ pub(super) enum Standing {
 pub(super) struct Copy<'a> {
     /// The revision; `None` where the cell's first bytes are overwritten.
     pub id: Option<i64>,
+    /// What is left of it then.
+    pub tail: Option<Tail>,
     pub name: Cow<'a, [u8]>,
     pub created: bool,
     pub deleted: bool,
@@ -170,6 +173,7 @@ fn copy<'a>(
     let [created, deleted, create_revision, prev_revision, lease] = shape.numbers;
     Some(Copy {
         id,
+        tail: None,
         name: Cow::Borrowed(name),
         created: created != 0,
         deleted: deleted != 0,
@@ -265,8 +269,9 @@ fn before_name<'a>(
         let id = id.filter(|&id| id > prev_revision);
         let place = Cell { page: image.no, frame: image.frame, start, local: held, len: shape.len, overflow };
         let found = copy(images, image, id, &shape, &place, Standing::Remains, shifts);
-        if found.is_some() {
-            return found;
+        if let Some(found) = found {
+            let tail = if has_length && id.is_none() { Tail::before(image.bytes, start, shape.len) } else { None };
+            return Some(Copy { tail, ..found });
         }
     }
     None

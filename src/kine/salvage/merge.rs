@@ -8,6 +8,7 @@ use super::content::Check;
 use super::copies::{self, Copy, Standing};
 use super::facts;
 use super::finish;
+use super::ids;
 use super::newest::Newest;
 use super::proof::Proofs;
 use super::rebuild;
@@ -17,8 +18,8 @@ use super::{Held, Row, Salvage, Source, Stored, Values};
 use crate::kine::rows::Column;
 use crate::kine::schema::COMPACT_KEY;
 use crate::model::{Evidence, KeyId, Keys, ValueRef};
-use crate::source::{Damage, Place};
-use crate::sqlite::{Images, PageNo, World};
+use crate::source::{Damage, File, Place};
+use crate::sqlite::{Header, Images, PageNo, Reading, World};
 
 /// What rows are made of while they are made.
 pub(super) struct Merge<'a> {
@@ -34,6 +35,8 @@ pub(super) struct Merge<'a> {
     /// For a key's row the row in the table that supersedes it.
     superseded: HashMap<(KeyId, i64), i64, foldhash::fast::RandomState>,
     pub stored: Vec<Stored>,
+    /// Whether pages are missing before others, so that page numbers lead to the wrong places.
+    pub shifted: bool,
     /// The highest revision ever given, as SQLite's own table has it.
     sequence: Option<i64>,
 }
@@ -72,6 +75,21 @@ pub(super) fn merge(images: Arc<Images>) -> Salvage {
     Salvage { history, rows, past, missing, compact_revision, highest, newest, damage, images }
 }
 
+/// How many pages are missing before the first, as interior pages tell it, or else the overflow chains of rows. A file that begins
+/// as it should lacks none.
+pub(super) fn missing_at_start(db: &File) -> Option<usize> {
+    if db.bytes.is_empty() || Header::parse(&db.bytes).is_ok() {
+        return None;
+    }
+    let images = Images::new(db.name.clone(), db.bytes.clone(), None, Reading::Ignore);
+    if let Some(missing) = images.missing_at_start() {
+        return Some(missing as usize);
+    }
+    let looked = images.all();
+    let copies = copies::all(&images, &looked, &Shifts::default());
+    shifts::learn(&images, &copies).missing_at_start()
+}
+
 impl<'a> Merge<'a> {
     fn gather(images: &'a Images) -> Self {
         let looked = images.all();
@@ -106,10 +124,13 @@ impl<'a> Merge<'a> {
             compact_revision: None,
             superseded: HashMap::default(),
             stored: Vec::new(),
+            shifted: shifts.is_any(),
             sequence: finish::sequence(images, &looked),
         };
         merge.compact_revision = merge.find_compact_revision();
         merge.correct_ids();
+        let highest = merge.highest();
+        ids::infer(&mut merge.copies, highest);
         merge.superseded = merge.find_superseded();
         merge
     }

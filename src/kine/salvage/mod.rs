@@ -11,6 +11,7 @@ mod content;
 mod copies;
 mod facts;
 mod finish;
+mod ids;
 mod merge;
 mod newest;
 mod proof;
@@ -193,8 +194,19 @@ impl Salvage {
     /// Searches a database file, which may be empty, and a WAL beside it.
     pub fn of(db: &File, wal: Option<&File>, reading: Reading) -> Self {
         let wal = wal.map(|wal| (wal.name.clone(), wal.bytes.clone()));
-        let images = Arc::new(Images::new(db.name.clone(), db.bytes.clone(), wal, reading));
-        merge::merge(images)
+        let Some(missing) = merge::missing_at_start(db).filter(|&missing| missing > 0) else {
+            let images = Images::new(db.name.clone(), db.bytes.clone(), wal, reading);
+            return merge::merge(Arc::new(images));
+        };
+        let size = Images::new(db.name.clone(), db.bytes.clone(), None, reading).geometry().page_size();
+        // With zeros in their place, page numbers lead where they should again.
+        let mut whole = vec![0; missing * size.bytes()];
+        whole.extend_from_slice(&db.bytes);
+        let images = Images::new(db.name.clone(), whole.into(), wal, reading);
+        let mut salvage = merge::merge(Arc::new(images));
+        let what = format!("{missing} pages are missing before its first; pages are counted with them");
+        salvage.damage.push(Damage { file: db.name.clone(), place: Place::File, id: "pages-missing", what });
+        salvage
     }
 
     /// What kine's row for the compact revision is, by key.
@@ -216,6 +228,12 @@ impl Salvage {
     /// Whether no newer row of a key can be among what is lost: there is none, or an index proves it.
     pub fn is_newest(&self, key: KeyId, id: i64) -> bool {
         self.newest.is_proven(key, id)
+    }
+
+    /// Whether the file says that a WAL was used with it, and none is there: what stood in that is lost, if it was not empty.
+    pub fn lacks_wal(&self) -> bool {
+        matches!(self.images.fit(), WalFit::Absent)
+            && self.images.header().is_some_and(|header| header.write_version == 2)
     }
 
     /// Whether the WAL belongs to the file.

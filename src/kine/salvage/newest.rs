@@ -58,7 +58,7 @@ fn has_other_name(merge: &Merge<'_>, row: &Row) -> bool {
 fn is_of_one_moment(merge: &Merge<'_>, rows: &[Row]) -> bool {
     let wal_holds = match merge.images.fit() {
         WalFit::Absent => true,
-        WalFit::Fits => !merge.images.has_wal_break(),
+        WalFit::Fits => !merge.images.has_wal_break() && !merge.shifted,
         WalFit::Foreign(_) => !merge.images.is_beside(),
     };
     let passed_over = |row: &Row| {

@@ -18,7 +18,7 @@ pub(super) struct Proofs {
     /// For each key the rows behind which an index goes on with another key.
     last: HashMap<KeyId, Vec<(i64, AsOf)>, foldhash::fast::RandomState>,
     /// Revisions between which none is superseded by any row, ascending.
-    current: Vec<(i64, i64, AsOf)>,
+    current: Vec<(i64, i64)>,
     /// Ranges of ids that the index over ids covers without a gap, ascending.
     pub covered: Vec<(i64, i64)>,
     /// The index over name and id; numbers that follow each other are entries that do.
@@ -68,13 +68,21 @@ impl Proofs {
         let mut proofs = Self::default();
         let mut before: Option<Entry<'_>> = None;
         let mut number = 0;
+        let mut at_edge = false;
         for step in steps {
+            if step == Step::Edge {
+                if let Some(last) = before.take() {
+                    proofs.add_last(&last);
+                }
+                (at_edge, number) = (true, number + 2);
+                continue;
+            }
             let entry = match step {
                 Step::Entry(no, position) => fact(no, position).map(|(fact, name)| {
                     let as_of = as_of.get(&no).copied().unwrap_or(0);
                     Entry { fact, name, as_of }
                 }),
-                Step::Gap => None,
+                Step::Gap | Step::Edge => None,
             };
             let follows = match (&before, &entry) {
                 (Some(a), Some(b)) => a.fact.kind == b.fact.kind && a.place() < b.place(),
@@ -82,9 +90,12 @@ impl Proofs {
             };
             number += if follows { 1 } else { 2 };
             if let Some(entry) = &entry {
+                if at_edge && entry.fact.kind == IndexKind::IdDeleted {
+                    proofs.covered.push((0, entry.fact.id));
+                }
                 proofs.add(before.as_ref().filter(|_| follows), entry, number);
             }
-            before = entry;
+            (before, at_edge) = (entry, false);
         }
         proofs.current.sort_unstable();
         proofs.covered.sort_unstable();
@@ -110,7 +121,7 @@ impl Proofs {
             IndexKind::Prev => {
                 if let Some(before) = before {
                     let prev = |entry: &Entry<'_>| entry.fact.prev_revision.unwrap_or(0);
-                    self.current.push((prev(before), prev(entry), as_of(before)));
+                    self.current.push((prev(before), prev(entry)));
                 }
             }
             IndexKind::IdDeleted => match self.covered.last_mut().filter(|_| before.is_some()) {
@@ -121,15 +132,29 @@ impl Proofs {
         }
     }
 
-    /// Whether nothing newer of the key was in the table when the pages were written, and that was at `since` or later.
+    /// Takes the last entry of an index.
+    fn add_last(&mut self, last: &Entry<'_>) {
+        match (last.fact.kind, last.name) {
+            (IndexKind::Name | IndexKind::NameId | IndexKind::NamePrev, Some(name)) => {
+                self.last.entry(name).or_default().push((last.fact.id, last.as_of));
+            }
+            (IndexKind::Prev, _) => self.current.push((last.fact.prev_revision.unwrap_or(0), i64::MAX)),
+            _ => {}
+        }
+    }
+
+    /// Whether nothing newer of the key was in the table when the pages were written, and that was at `since` or later. That no
+    /// row has this one's revision as its `prev_revision` proves it only where all pages are of one moment (`since` is 0):
+    /// compaction may have taken both.
     pub fn is_newest(&self, key: KeyId, id: i64, since: i64) -> bool {
         let by_name =
             self.last.get(&key).is_some_and(|last| last.iter().any(|&(of, as_of)| of == id && as_of >= since));
-        by_name || {
-            let behind = self.current.partition_point(|&(before, ..)| before < id);
-            let around = behind.checked_sub(1).and_then(|at| self.current.get(at));
-            around.is_some_and(|&(_, after, as_of)| id < after && as_of >= since)
-        }
+        by_name
+            || since == 0 && {
+                let behind = self.current.partition_point(|&(before, _)| before < id);
+                let around = behind.checked_sub(1).and_then(|at| self.current.get(at));
+                around.is_some_and(|&(_, after)| id < after)
+            }
     }
 
     /// Whether the index over names and ids would have this row and has not: the pages are of two moments. An index that has

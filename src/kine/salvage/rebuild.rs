@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::content::{Check, check};
 use super::copies::Copy;
 use super::merge::{Merge, Merged};
 use super::{Held, HowKnown, Missing, Row, Source};
@@ -271,15 +272,25 @@ impl Rebuild {
         for at in lost {
             let key = merge.key(at);
             let Some(copy) = merge.copies.get(at as usize) else { continue };
-            if copy.value_check == super::content::Check::Bad || !known.insert((key, copy.prev_revision)) {
-                continue;
-            }
+            let (value_check, old_check) = (copy.value_check, copy.old_check);
             let row = remains(copy, key);
-            let (value, old) =
-                (copy.value.clone(), copy.old_value.clone().filter(|_| copy.old_check != super::content::Check::Bad));
-            let value = value.map_or(Held::Null, |range| Held::Known(merge.store(at, range)));
+            let value = copy.value.clone();
+            let old = copy.old_value.clone().filter(|_| old_check != Check::Bad);
             let old_value = old.map_or(Held::Lost, |range| Held::Known(merge.store(at, range)));
-            self.past.push(Row { value, old_value, ..row });
+            let row = Row { old_value, ..row };
+            if value_check != Check::Bad && known.insert((key, row.prev_revision.unwrap_or(0))) {
+                let value = value.map_or(Held::Null, |range| Held::Known(merge.store(at, range)));
+                self.past.push(Row { value, ..row });
+            }
+            // It tells what the row before it was, though not what it was itself.
+            let prev = row.prev_revision.filter(|&prev| prev > 0 && old_check == Check::Sound);
+            if let (Some(prev), Held::Known(old)) = (prev, old_value)
+                && !self.by_id.contains_key(&prev)
+                && self.past_ids.insert(prev)
+            {
+                let before = self.rebuilt(merge, &row, prev, old);
+                self.past.push(before);
+            }
         }
     }
 
@@ -348,7 +359,10 @@ fn has_lone_bit(now: &[u8], before: &[u8]) -> bool {
             return true;
         }
         let (Some(&a), Some(&b)) = (now.get(at), before.get(at)) else { continue };
-        let counts = a.is_ascii_digit() && b.is_ascii_digit() || a < 0x20 && b < 0x20 || a == b.wrapping_add(1);
+        // In values of other lengths, numbers of more than seven bits are lengths.
+        let is_len = now.len() != before.len() && (a >= 0x80 || b >= 0x80);
+        let counts =
+            a.is_ascii_digit() && b.is_ascii_digit() || a < 0x20 && b < 0x20 || a == b.wrapping_add(1) || is_len;
         let apart = last.is_none_or(|last| at - last > AROUND);
         if (a ^ b).is_power_of_two() && !counts && apart {
             lone = Some(at);
@@ -397,7 +411,7 @@ fn votes(
 ) -> (u32, u32) {
     let (own, old) = (merge.bytes(own), merge.bytes(old));
     let sound = |bytes: &Option<std::borrow::Cow<'_, [u8]>>| {
-        u32::from(bytes.as_deref().is_some_and(|bytes| super::content::check(bytes) == super::content::Check::Sound))
+        u32::from(bytes.as_deref().is_some_and(|bytes| check(bytes) == Check::Sound))
     };
     let mut votes = (sound(&own), sound(&old));
     let of = |row: &Row| row.id.and_then(|id| alternatives.get(&id)).map(Vec::as_slice).unwrap_or_default();

@@ -207,7 +207,7 @@ fn around_etcd(layout: &Layout, starts_on: StartsOn, report: &mut Report) {
 /// etcd and state.db both: a migration that did not end, or a leftover of either.
 fn two_stores(layout: &Layout, etcd: Option<&OpenStore>, report: &mut Report) {
     let kine = store::open(&layout.state, &Choice { store: Some("kine".to_owned()), member: None }).ok();
-    let live = |open: Option<&OpenStore>| open.map_or(0, |open| registry_keys(open));
+    let live = |open: Option<&OpenStore>| open.map_or(0, registry_keys);
     let (in_etcd, in_kine) = (live(etcd), live(kine.as_ref()));
     let stamp = |open: Option<&OpenStore>| open.and_then(newest).map_or("unknown".to_owned(), |at| at.to_string());
     let (etcd_at, kine_at) = (stamp(etcd), stamp(kine.as_ref()));

@@ -79,10 +79,14 @@ pub(super) fn decide(salvage: &Salvage, options: &Options) -> (Report, Vec<Row>)
         repaired: Vec::new(),
         wal: foreign(salvage, options.wal),
         damage: salvage.damage.clone(),
-        notes: Vec::new(),
+        notes: salvage.lacks_wal().then(|| NO_WAL.to_owned()).into_iter().collect(),
     };
     (report, write)
 }
+
+/// Nothing in a file tells whether a WAL that is gone was empty.
+const NO_WAL: &str = "there is no -wal beside it. After a clean stop that is as it should be; if the server was running or was killed, \
+                      the newest changes were in the -wal, and nothing here can tell how many";
 
 fn foreign(salvage: &Salvage, wal: Reading) -> Option<WalVerdict> {
     match salvage.wal_fit() {

@@ -14,7 +14,10 @@ use crate::source::{Choice, SourceError};
 #[derive(Debug, thiserror::Error)]
 pub enum RecoverError {
     /// There are no rows.
-    #[error("{0}: no row of kine or etcd was found in it; nothing was written")]
+    #[error(
+        "{0}: no row was found in it of which it is certain that it stands in the table; nothing was written (without -o there \
+         is a report, and --rows-history FILE lists what was found)"
+    )]
     Nothing(String),
     /// The target cannot be written.
     #[error(transparent)]
@@ -85,7 +88,7 @@ impl Job<'_> {
         plan: impl FnOnce(&mut Report) -> Result<Plan<'p>, PlanError>,
     ) -> Result<(), RecoverError> {
         report.source.clone_from(&self.found.name);
-        report.notes.clone_from(&self.found.notes);
+        report.notes.splice(0..0, self.found.notes.iter().cloned());
         if let (Some(destination), Some(to)) = (self.destination, self.options.to) {
             if is_empty {
                 return Err(RecoverError::Nothing(self.found.name.clone()));

@@ -9,6 +9,7 @@ mod images;
 mod order;
 mod reach;
 mod size;
+mod start;
 
 pub use freelist::Freelist;
 pub use images::{Images, Looked, Reading, Stand, WalFit, World};

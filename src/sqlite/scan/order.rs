@@ -19,6 +19,8 @@ pub enum Step {
     Entry(PageNo, u16),
     /// A part of the index is lost, or may be.
     Gap,
+    /// An index begins or ends here.
+    Edge,
 }
 
 /// What is left to do of a walk.
@@ -29,8 +31,8 @@ enum Open {
 }
 
 impl Images {
-    /// All index pages in use, walked from those that no other leads to. A walk begins and ends in a gap: it may have gone on
-    /// in a page that is lost. The order of entries is to be checked by whoever can read them.
+    /// All index pages in use, walked from those that no other leads to. But for the roots that the schema names, a walk begins
+    /// and ends in a gap: it may have gone on in a page that is lost. The order of entries is to be checked by whoever can read them.
     pub fn index_order(&self) -> Vec<Step> {
         let numbers: Vec<PageNo> = (1..=self.page_count()).filter_map(PageNo::new).collect();
         let pages: Vec<(PageNo, Vec<PageNo>)> = numbers
@@ -41,8 +43,9 @@ impl Images {
         let claimed: HashSet<PageNo> = pages.iter().flat_map(|(_, children)| children).copied().collect();
         let in_use: HashMap<PageNo, bool> = pages.iter().map(|(no, _)| (*no, false)).collect();
         let mut walk = Walk { images: self, seen: in_use, steps: vec![Step::Gap] };
+        let roots: HashSet<PageNo> = super::reach::schema_roots(self).into_iter().collect();
         for (no, _) in pages.iter().filter(|(no, _)| !claimed.contains(no)) {
-            walk.from(*no);
+            walk.from(*no, if roots.contains(no) { Step::Edge } else { Step::Gap });
         }
         walk.steps
     }
@@ -69,7 +72,8 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn from(&mut self, root: PageNo) {
+    fn from(&mut self, root: PageNo, around: Step) {
+        self.steps.push(around);
         let mut open = vec![Open::Page(root, 0)];
         while let Some(next) = open.pop() {
             match next {
@@ -78,7 +82,7 @@ impl Walk<'_> {
                 Open::Gap => self.steps.push(Step::Gap),
             }
         }
-        self.steps.push(Step::Gap);
+        self.steps.push(around);
     }
 
     fn enter(&mut self, no: PageNo, depth: usize, open: &mut Vec<Open>) {

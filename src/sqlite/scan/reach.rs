@@ -86,7 +86,7 @@ fn below(children: &HashMap<PageNo, Vec<PageNo>>, root: PageNo) -> usize {
 }
 
 /// The root pages that page 1 names, where it is a leaf: a schema record's fourth column (SQLite file format, section 2.6).
-fn schema_roots(images: &Images) -> Vec<PageNo> {
+pub(super) fn schema_roots(images: &Images) -> Vec<PageNo> {
     let Some(page) = tree_page(images, PageNo::FIRST) else { return Vec::new() };
     if page.kind() != PageKind::TableLeaf {
         return Vec::new();

@@ -1,0 +1,80 @@
+//! `recover` of a 1 GB state.db that lost 5 % of its pages, as a whole process, against `.recover` of SQLite's own shell: its
+//! SQL text thrown away, and loaded into a new database.
+//!
+//! The shell must be built with SQLITE_ENABLE_DBPAGE_VTAB; those of Debian 11 and 12 are not. From Debian's source package:
+//! `CFLAGS="-O2 -DSQLITE_ENABLE_DBPAGE_VTAB" ./configure --disable-tcl && make sqlite3`.
+//!
+//! `KINESCOPE_SQLITE3=path/to/sqlite3 cargo bench --bench recover_against_sqlite`
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::panic, clippy::indexing_slicing)]
+
+mod measure;
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use measure::{directory, kinescope, ratios, state_db, tell};
+
+const PAIRS: usize = 3;
+const PAGE: u64 = 4096;
+
+/// A copy of which every page but the first is lost with a probability of 5 %.
+fn damaged() -> PathBuf {
+    let (whole, damaged) = (state_db(), directory().join("kine-damaged.db"));
+    std::fs::copy(whole, &damaged).unwrap();
+    let file = File::options().write(true).open(&damaged).unwrap();
+    let mut dice = 0x9e37_79b9_u64;
+    for page in 1..file.metadata().unwrap().len() / PAGE {
+        dice ^= dice << 13;
+        dice ^= dice >> 7;
+        dice ^= dice << 17;
+        if dice.is_multiple_of(20) {
+            file.write_all_at(&[0; PAGE as usize], page * PAGE).unwrap();
+        }
+    }
+    damaged
+}
+
+fn shell() -> PathBuf {
+    std::env::var_os("KINESCOPE_SQLITE3").map(PathBuf::from).expect("KINESCOPE_SQLITE3: a sqlite3 that has .recover")
+}
+
+fn took(command: &mut Command, code: i32) -> Duration {
+    let started = Instant::now();
+    let status = command.stderr(Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(code), "{command:?}");
+    started.elapsed()
+}
+
+fn ours(damaged: &Path) -> Duration {
+    let target = directory().join("recovered.db");
+    let mut command = kinescope();
+    command.arg("recover").arg(damaged).arg("-o").arg(target).arg("--force").stdout(Stdio::null());
+    took(&mut command, 3)
+}
+
+fn text(damaged: &Path) -> Duration {
+    took(Command::new(shell()).arg(damaged).arg(".recover").stdout(Stdio::null()), 0)
+}
+
+fn loaded(damaged: &Path) -> Duration {
+    let target = directory().join("recovered-by-sqlite.db");
+    let _ = std::fs::remove_file(&target);
+    let started = Instant::now();
+    let mut recover = Command::new(shell()).arg(damaged).arg(".recover").stdout(Stdio::piped()).spawn().unwrap();
+    let sql = recover.stdout.take().unwrap();
+    let load = Command::new(shell()).arg(&target).stdin(sql).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    assert!(load.is_ok() && recover.wait().unwrap().success());
+    let took = started.elapsed();
+    std::fs::remove_file(target).unwrap();
+    took
+}
+
+fn main() {
+    let damaged = damaged();
+    println!("ratios: minimum / median / maximum of {PAIRS} pairs, everything in the page cache");
+    tell(".recover as text against recover -o", &ratios(PAIRS, || text(&damaged), || ours(&damaged)));
+    tell(".recover into a database against recover -o", &ratios(1, || loaded(&damaged), || ours(&damaged)));
+}
