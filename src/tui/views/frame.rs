@@ -179,8 +179,10 @@ pub fn completions(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rec
         })
         .collect();
     let height = lines.len() as u16;
-    let columns = 60.min(body.width);
-    let area = Rect { x: body.x, y: body.y + body.height - height, width: columns, height };
+    let area = Rect { y: body.y + body.height - height, height, ..body };
+    let above = Rect { y: area.y.saturating_sub(1), height: 1, ..body };
+    frame.render_widget(Clear, above);
+    rule(theme, frame, above);
     frame.render_widget(Clear, area);
     frame.render_widget(Paragraph::new(lines), area);
 }

@@ -172,11 +172,16 @@ fn shown_columns(grid: &Grid, room: usize) -> Vec<(usize, usize)> {
 /// The widths of all columns. Where they have no room together, the longest names are cut so that the others are seen.
 fn fitted(grid: &Grid, wide: &dyn Fn(usize) -> usize, room: usize) -> Vec<usize> {
     const LEAST: usize = 28;
+    const LEAST_WHO: usize = 12;
     let mut widths: Vec<usize> = (0..grid.list.columns.len()).map(wide).collect();
     let excess = widths.iter().map(|own| own + GAP).sum::<usize>().saturating_sub(room + GAP);
     let name = 1 + usize::from(grid.list.columns.first().is_some_and(|column| column == "NAMESPACE"));
-    if let Some(own) = widths.get_mut(name - 1) {
-        *own = own.saturating_sub(excess).max(LEAST.min(*own));
+    let (at, least) = match grid.list.columns.iter().position(|column| column == "WHO") {
+        Some(at) => (at, LEAST_WHO),
+        None => (name - 1, LEAST),
+    };
+    if let Some(own) = widths.get_mut(at) {
+        *own = own.saturating_sub(excess).max(least.min(*own));
     }
     widths
 }

@@ -1,6 +1,6 @@
 //! What the first screen says: whose cluster, how much, how healthy, and the kinds that there are.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -43,7 +43,7 @@ impl Reader {
             newest: objects.newest_stamp(),
             bytes: [info.bytes.file, info.bytes.live, info.bytes.superseded, info.bytes.free, info.bytes.index],
             counts: [info.counts.live_keys, info.counts.changes, info.counts.tombstones, info.leases],
-            findings: self.findings(&info, &objects, locked.as_ref()),
+            findings: self.findings(&info, &objects, &locked),
             kinds,
         }
     }
@@ -61,11 +61,11 @@ impl Reader {
         found.live.iter().filter_map(node).collect()
     }
 
-    /// The kinds with their counts, and the first value that stays closed.
-    fn kinds(&self, objects: &Objects<'_>) -> (List, Option<ObjectError>) {
+    /// The kinds with their counts, and why values of them stay closed.
+    fn kinds(&self, objects: &Objects<'_>) -> (List, Vec<ObjectError>) {
         let history = self.history();
         let view = history.at(objects.revision());
-        let mut sums: HashMap<String, Sum<'_>> = HashMap::new();
+        let mut sums: BTreeMap<String, Sum<'_>> = BTreeMap::new();
         for key in history.keys().ids() {
             let before = |change: &&Change| change.revision.main <= objects.revision();
             let changes = history.changes_of(key).take_while(before);
@@ -100,11 +100,20 @@ impl Reader {
             }
         }
         let is_locked = |sum: &Sum<'_>| objects.plain(sum.sample?).err();
-        let locked = sums.values().find_map(is_locked);
+        let mut locked: Vec<ObjectError> = Vec::new();
+        for error in sums.values().filter_map(is_locked) {
+            let is_known = locked.iter().any(|other| match (other, &error) {
+                (ObjectError::Locked { reason, .. }, ObjectError::Locked { reason: own, .. }) => reason == own,
+                (other, own) => other == own,
+            });
+            if !is_known {
+                locked.push(error);
+            }
+        }
         (list(sums, is_locked), locked)
     }
 
-    fn findings(&self, info: &Info, objects: &Objects<'_>, locked: Option<&ObjectError>) -> Vec<Finding> {
+    fn findings(&self, info: &Info, objects: &Objects<'_>, locked: &[ObjectError]) -> Vec<Finding> {
         let mut findings: Vec<Finding> = Vec::new();
         let mut add =
             |severity, text: String| findings.push(Finding { severity, text: crate::tui::text::harmless(&text) });
@@ -114,10 +123,11 @@ impl Reader {
         if let Some(fault) = &self.keys_fault {
             add(Severity::Warning, format!("the keys that were given do not help: {fault}"));
         }
-        match locked {
-            Some(ObjectError::Locked { reason, .. }) => add(Severity::Warning, format!("values are {reason}")),
-            Some(other) => add(Severity::Damage, other.to_string()),
-            None => {}
+        for error in locked {
+            match error {
+                ObjectError::Locked { reason, .. } => add(Severity::Warning, format!("values are {reason}")),
+                other => add(Severity::Damage, other.to_string()),
+            }
         }
         for error in objects.registry().unreadable() {
             add(Severity::Warning, format!("a definition cannot be used: {error}"));
@@ -159,7 +169,7 @@ impl Reader {
         let objects = self.objects(None);
         let info = Info::of(&self.source, false);
         let (_, locked) = self.kinds(&objects);
-        let mut findings = self.findings(&info, &objects, locked.as_ref());
+        let mut findings = self.findings(&info, &objects, &locked);
         findings.dedup();
         let mut text = String::new();
         if !findings.iter().any(|finding| finding.severity < Severity::Note) {
@@ -183,7 +193,7 @@ impl Reader {
     }
 }
 
-fn list<'s>(sums: HashMap<String, Sum<'s>>, is_locked: impl Fn(&Sum<'s>) -> Option<ObjectError>) -> List {
+fn list<'s>(sums: BTreeMap<String, Sum<'s>>, is_locked: impl Fn(&Sum<'s>) -> Option<ObjectError>) -> List {
     let all: u64 = sums.values().map(|sum| sum.bytes).sum();
     let unknown = sums.values().any(|sum| sum.unknown > 0);
     let mut rows: Vec<(u64, String, Row)> = Vec::with_capacity(sums.len());
