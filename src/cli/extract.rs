@@ -23,8 +23,12 @@ What each mode removes, and what is left out and why: docs/extract.md")]
 pub struct Args {
     #[command(flatten)]
     source: SourceArgs,
-    /// KIND[.GROUP][/NAME], a key, or a prefix of keys that ends with a slash
-    #[arg(value_name = "SELECTOR", required = true)]
+    /// What to extract: objects, keys.
+    #[arg(
+        value_name = "SELECTOR",
+        required = true,
+        help = "KIND[.GROUP][/NAME], a key, or a prefix of keys that ends with a slash"
+    )]
     selectors: Vec<String>,
     /// Only this namespace
     #[arg(long, short, value_name = "NS")]

@@ -1,6 +1,6 @@
 //! The resources that kubectl knows: their names, where their objects lie in the datastore, and which object a key is.
 //!
-//! Built-in resources come from a table ([`builtin`]), custom ones from the CustomResourceDefinitions of the same store.
+//! Built-in resources come from a table (`builtin`), custom ones from the CustomResourceDefinitions of the same store.
 
 mod builtin;
 mod custom;
