@@ -55,7 +55,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     let opening = Opening {
         path: path.clone(),
         choice: args.source.choice.choice(),
-        given: args.keyring.given()?,
+        given: std::sync::Arc::new(args.keyring.given()?),
         minor: args.release.kubernetes_version,
         opened: tell_watch,
     };

@@ -66,6 +66,90 @@ pub enum Ask {
         /// What was typed.
         text: String,
     },
+    /// What an export would write.
+    Plan(Export),
+    /// Writes an export.
+    Write {
+        /// What.
+        export: Export,
+        /// Where.
+        path: String,
+        /// Over a file that is there.
+        force: bool,
+    },
+}
+
+/// What is to be exported, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Export {
+    /// The objects.
+    pub objects: Vec<Chosen>,
+    /// In which form.
+    pub form: Form,
+    /// What they need too.
+    pub with_deps: bool,
+    /// Secrets too, in clear.
+    pub reveal: bool,
+}
+
+/// An object that was chosen, as it stood right after a revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// Its key.
+    pub key: KeyId,
+    /// The revision.
+    pub revision: i64,
+    /// What to call it.
+    pub name: String,
+}
+
+/// The form of an export.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// For `kubectl apply` to another or a new cluster.
+    #[default]
+    Apply,
+    /// For the cluster that they were deleted from.
+    SameCluster,
+    /// As kubectl prints them.
+    Yaml,
+}
+
+impl Form {
+    /// What it is for.
+    pub const fn told(self) -> &'static str {
+        match self {
+            Self::Apply => "ready for kubectl apply, to another or a new cluster",
+            Self::SameCluster => "ready for kubectl apply, to the cluster they were deleted from",
+            Self::Yaml => "YAML as kubectl prints it, with all that the server adds",
+        }
+    }
+
+    /// The next one.
+    pub const fn next(self) -> Self {
+        match self {
+            Self::Apply => Self::SameCluster,
+            Self::SameCluster => Self::Yaml,
+            Self::Yaml => Self::Apply,
+        }
+    }
+}
+
+/// What an export would write.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Planned {
+    /// The objects that go, in order.
+    pub goes: Vec<String>,
+    /// Those that do not, and why.
+    pub left_out: Vec<String>,
+    /// What may surprise.
+    pub warnings: Vec<String>,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// A Secret is left out because nobody asked for its values.
+    pub secrets_left: bool,
+    /// The keys, as they go into a command line, with their revisions.
+    pub keys: Vec<(String, i64)>,
 }
 
 /// What the store says.
@@ -75,8 +159,8 @@ pub enum Answer {
     Opened(Box<Opened>),
     /// It cannot be opened.
     Closed(Trouble),
-    /// Findings that took longer: the hashes of the whole file.
-    Checked(Vec<Finding>),
+    /// What all checks found, which took longer.
+    Checked(Checked),
     /// For [`Ask::Overview`].
     Overview(Box<Overview>),
     /// For [`Ask::Table`], [`Ask::Keys`] and [`Ask::Leases`].
@@ -89,8 +173,23 @@ pub enum Answer {
     Diff(Text),
     /// For [`Ask::Moment`]: the revision, and how it was found.
     Moment(Result<(i64, String), String>),
+    /// For [`Ask::Plan`].
+    Planned(Box<Planned>),
+    /// For [`Ask::Write`]: what was written, or why nothing was.
+    Written(Result<String, String>),
     /// The answer could not be worked out.
     Failed(Trouble),
+}
+
+/// What `verify`, and of a server directory `doctor`, say of the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// The verdict, in words.
+    pub verdict: String,
+    /// Whether everything can be had.
+    pub is_good: bool,
+    /// The findings, the worst first.
+    pub findings: Vec<Finding>,
 }
 
 /// Why something cannot be shown, and what to do.
@@ -133,23 +232,30 @@ pub struct KindName {
 }
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Bytes are damaged or contradict each other.
     Damage,
     /// Something cannot be shown or needs attention.
     Warning,
     /// Good to know.
+    #[default]
     Note,
 }
 
 /// One thing to know about the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Finding {
     /// How bad.
     pub severity: Severity,
     /// What.
     pub text: String,
+    /// Where; empty for the store as a whole.
+    pub place: String,
+    /// What to do; empty where there is nothing to do.
+    pub hint: String,
+    /// All checks say it too, in their own words.
+    pub checked_again: bool,
 }
 
 /// What the first screen says.
@@ -207,7 +313,7 @@ pub struct Cell {
 }
 
 /// Where a line leads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// Nowhere.
     Nothing,

@@ -73,6 +73,26 @@ pub enum Action {
     Health,
     /// The command line that prints what this screen shows.
     Command,
+    /// Puts it into the clipboard of the terminal.
+    Copy,
+    /// Marks the line, or takes its mark away.
+    Mark,
+    /// Takes all marks away.
+    Unmark,
+    /// Opens the dialog that writes objects to a file.
+    Export,
+    /// Writes what the dialog shows.
+    Write,
+    /// The next form of an export.
+    Form,
+    /// Secrets go too, or stay.
+    WithSecrets,
+    /// What objects need goes too, or stays.
+    WithNeeds,
+    /// A file that is there is overwritten, or not.
+    Overwrite,
+    /// Takes away what is typed.
+    Clear,
     /// The keys.
     Help,
     /// Leaves.
@@ -96,11 +116,25 @@ pub enum Place {
     Leases,
     /// Findings.
     Health,
+    /// The dialog that writes objects to a file.
+    Export,
 }
 
 impl Place {
     /// All of them.
-    pub const ALL: [Self; 7] =
+    pub const ALL: [Self; 8] = [
+        Self::Overview,
+        Self::Table,
+        Self::Object,
+        Self::History,
+        Self::Keys,
+        Self::Leases,
+        Self::Health,
+        Self::Export,
+    ];
+
+    /// All that are no dialog.
+    pub const SCREENS: [Self; 7] =
         [Self::Overview, Self::Table, Self::Object, Self::History, Self::Keys, Self::Leases, Self::Health];
 
     /// Its name for people.
@@ -113,6 +147,7 @@ impl Place {
             Self::Keys => "raw keys",
             Self::Leases => "leases",
             Self::Health => "health",
+            Self::Export => "export",
         }
     }
 }
@@ -132,13 +167,15 @@ pub struct Binding {
     pub short: &'static str,
 }
 
-const ANY: &[Place] = &Place::ALL;
+const ANY: &[Place] = &Place::SCREENS;
 const LISTS: &[Place] = &[Place::Overview, Place::Table, Place::History, Place::Keys, Place::Leases];
 const TABLES: &[Place] = &[Place::Overview, Place::Table, Place::Keys, Place::Leases];
 const TEXTS: &[Place] = &[Place::Object, Place::Health];
 const TABLE: &[Place] = &[Place::Table];
 const ONE: &[Place] = &[Place::Table, Place::Object, Place::Keys, Place::Leases];
 const TIMED: &[Place] = &[Place::Overview, Place::Table, Place::Object, Place::History, Place::Keys];
+const EXPORT: &[Place] = &[Place::Export];
+const MARKED: &[Place] = &[Place::Table, Place::Keys, Place::History];
 const SECRET: &[Place] = &[Place::Object, Place::History];
 
 /// The key table. The letters of [`Action::SortBy`] come behind all others.
@@ -191,6 +228,28 @@ pub const KEYS: &[Binding] = &[
         what: "what its last change changed",
         places: ONE,
         short: "diff",
+    },
+    Binding {
+        keys: &["e"],
+        action: Action::Export,
+        what: "write it, or what is marked, to a file: a dialog shows first what it will be",
+        places: &[Place::Table, Place::Object, Place::Keys, Place::Leases, Place::History],
+        short: "export",
+    },
+    Binding {
+        keys: &["space"],
+        action: Action::Mark,
+        what: "mark the line, or take its mark away",
+        places: MARKED,
+        short: "",
+    },
+    Binding { keys: &["u"], action: Action::Unmark, what: "take all marks away", places: MARKED, short: "" },
+    Binding {
+        keys: &["c"],
+        action: Action::Copy,
+        what: "copy to the clipboard: the text, or the names of what is marked or under the cursor",
+        places: ANY,
+        short: "",
     },
     Binding {
         keys: &["["],
@@ -270,7 +329,7 @@ pub const KEYS: &[Binding] = &[
         short: "",
     },
     Binding {
-        keys: &["c"],
+        keys: &["$"],
         action: Action::Command,
         what: "the command line that prints this",
         places: ANY,
@@ -286,18 +345,70 @@ pub const KEYS: &[Binding] = &[
         short: "",
     },
     Binding {
-        keys: &["pgdn", "ctrl-f", "ctrl-d", "space"],
+        keys: &["pgdn", "ctrl-f", "ctrl-d"],
         action: Action::PageDown,
         what: "a screen down; beside a list: in its text",
         places: ANY,
         short: "",
     },
+    Binding { keys: &["space"], action: Action::PageDown, what: "a screen down", places: TEXTS, short: "" },
     Binding { keys: &["home", "g"], action: Action::First, what: "to the beginning", places: ANY, short: "" },
     Binding { keys: &["end", "G"], action: Action::Last, what: "to the end", places: ANY, short: "" },
     Binding { keys: &["left"], action: Action::Left, what: "more of the left side", places: ANY, short: "" },
     Binding { keys: &["right"], action: Action::Right, what: "more of the right side", places: ANY, short: "" },
     Binding { keys: &["?"], action: Action::Help, what: "these keys", places: ANY, short: "keys" },
     Binding { keys: &["q", "ctrl-c"], action: Action::Quit, what: "leave; `:q` too", places: ANY, short: "quit" },
+    Binding {
+        keys: &["enter"],
+        action: Action::Write,
+        what: "write what is shown; letters go into the name of the file",
+        places: EXPORT,
+        short: "write",
+    },
+    Binding {
+        keys: &["esc"],
+        action: Action::Back,
+        what: "close the dialog; nothing is written",
+        places: EXPORT,
+        short: "close",
+    },
+    Binding {
+        keys: &["tab"],
+        action: Action::Form,
+        what: "the next form: for another cluster, for the same one, as kubectl prints it",
+        places: EXPORT,
+        short: "form",
+    },
+    Binding {
+        keys: &["ctrl-x"],
+        action: Action::WithSecrets,
+        what: "Secrets too, in clear, or without them",
+        places: EXPORT,
+        short: "secrets",
+    },
+    Binding {
+        keys: &["ctrl-n"],
+        action: Action::WithNeeds,
+        what: "what the objects need too, or without it",
+        places: EXPORT,
+        short: "needs",
+    },
+    Binding {
+        keys: &["ctrl-o"],
+        action: Action::Overwrite,
+        what: "overwrite a file that is there, or not",
+        places: EXPORT,
+        short: "overwrite",
+    },
+    Binding {
+        keys: &["ctrl-u"],
+        action: Action::Clear,
+        what: "take the name of the file away",
+        places: EXPORT,
+        short: "",
+    },
+    Binding { keys: &["up"], action: Action::Up, what: "up in the plan", places: EXPORT, short: "" },
+    Binding { keys: &["down"], action: Action::Down, what: "down in the plan", places: EXPORT, short: "" },
 ];
 
 /// What a key is on a screen.
@@ -358,7 +469,7 @@ pub fn markdown() -> String {
 
 /// Where a key works, in words.
 pub fn places(binding: &Binding) -> String {
-    if binding.places.len() == Place::ALL.len() {
+    if binding.places.len() == Place::SCREENS.len() {
         return "everywhere".to_owned();
     }
     binding.places.iter().map(|place| place.name()).collect::<Vec<_>>().join(", ")

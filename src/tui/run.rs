@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::clipboard::CopyToClipboard;
 use ratatui::crossterm::event::{self, DisableMouseCapture, EnableMouseCapture, Event, KeyEventKind};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
@@ -72,6 +73,10 @@ fn turn(
             send(asks);
             stale = true;
             wait = Duration::ZERO;
+        }
+        if let Some(text) = state.clipboard.take() {
+            // A terminal that does not take it says nothing either.
+            execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))?;
         }
         for (ticket, answer) in answers.try_iter() {
             send(update::answered(state, ticket, answer));

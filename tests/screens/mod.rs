@@ -34,7 +34,8 @@ impl Session {
         let (ask, asks) = channel();
         let (answer, answers) = channel();
         let (opened, _) = channel();
-        let opening = Opening { path: path.to_owned(), choice: Choice::default(), given, minor: None, opened };
+        let opening =
+            Opening { path: path.to_owned(), choice: Choice::default(), given: given.into(), minor: None, opened };
         std::thread::spawn(move || worker::run(&opening, &asks, &answer));
         // The real path is of this machine.
         let name = format!("/backup/{}", path.file_name().unwrap().to_string_lossy());

@@ -1,7 +1,9 @@
 //! Everything that the screen shows, as data. Nothing here draws, reads a store, or knows a terminal.
 
+mod dialog;
 mod grid;
 
+pub use dialog::Dialog;
 pub use grid::{Grid, is_fuzzy};
 
 use super::ask::{Ask, Opened, Overview, Text, Trouble};
@@ -175,6 +177,10 @@ pub struct State {
     pub stack: Vec<Screen>,
     /// Something is being typed.
     pub prompt: Option<Prompt>,
+    /// A dialog is open.
+    pub dialog: Option<Box<Dialog>>,
+    /// What the terminal is to put into its clipboard.
+    pub clipboard: Option<String>,
     /// The keys are shown, from this line on.
     pub help: Option<usize>,
     /// The message at the bottom.
@@ -189,8 +195,8 @@ pub struct State {
     pub reveal: bool,
     /// The number of the next question.
     pub next_ticket: Ticket,
-    /// What the hashes of the whole file found; none while they are being made.
-    pub checked: Option<Vec<super::ask::Finding>>,
+    /// What all checks found; none while they are being made.
+    pub checked: Option<super::ask::Checked>,
     /// Tenths of a second since something was asked.
     pub waited: u32,
     /// The user wants to leave.
@@ -252,6 +258,8 @@ impl State {
             phase: Phase::Opening,
             stack: vec![first],
             prompt: None,
+            dialog: None,
+            clipboard: None,
             help: None,
             said: None,
             moment: None,
@@ -268,6 +276,27 @@ impl State {
     /// The screen that is seen.
     pub fn top(&self) -> Option<&Screen> {
         self.stack.last()
+    }
+
+    /// Which part of the key table holds.
+    pub fn place(&self) -> Option<Place> {
+        match &self.dialog {
+            Some(_) => Some(Place::Export),
+            None => self.top().map(Screen::place),
+        }
+    }
+
+    /// The findings of the first screen and, once they are there, of all checks: the worst first.
+    pub fn findings(&self) -> Vec<&super::ask::Finding> {
+        let facts = match self.stack.first().map(|screen| &screen.view) {
+            Some(View::Overview { facts: Some(facts), .. }) => facts.findings.as_slice(),
+            _ => &[],
+        };
+        let checked = self.checked.as_ref();
+        let own = facts.iter().filter(|finding| checked.is_none() || !finding.checked_again);
+        let mut all: Vec<_> = own.chain(checked.map_or(&[] as &[_], |checked| &checked.findings)).collect();
+        all.sort_by_key(|finding| finding.severity);
+        all
     }
 
     /// What is known of the store, once it is open.
@@ -288,6 +317,7 @@ impl State {
     pub fn is_waiting(&self) -> bool {
         matches!(self.phase, Phase::Opening)
             || self.moment_asked.is_some()
+            || self.dialog.as_ref().is_some_and(|dialog| dialog.asked.is_some())
             || self.top().is_some_and(|screen| screen.waiting.is_some())
     }
 
@@ -323,7 +353,8 @@ impl State {
             _ => shell_word(name),
         };
         match self.top().map(|screen| &screen.view) {
-            None | Some(View::Overview { .. } | View::Health { .. }) => format!("kinescope info {path}"),
+            None | Some(View::Overview { .. }) => format!("kinescope info {path}{options}"),
+            Some(View::Health { .. }) => format!("kinescope verify {path}{options}"),
             Some(View::List { of: ListOf::Kind(kind), wide, .. }) => {
                 let wide = if *wide { " -o wide" } else { "" };
                 format!("kinescope get {path} {kind}{namespace}{wide}{at}{options}")

@@ -1,6 +1,6 @@
 //! What answers of the store do to the state.
 
-use super::{Asks, ask_top, keep_in_view, new_ticket, refuse, to_moment};
+use super::{Asks, ask_top, export, keep_in_view, new_ticket, refuse, to_moment};
 use crate::tui::ask::{Answer, Ask, Target};
 use crate::tui::state::{Moment, Phase, Screen, State, View};
 use crate::tui::worker::{Ticket, UNASKED};
@@ -24,6 +24,18 @@ pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
             _ => Asks::new(),
         };
     }
+    if state.dialog.as_ref().is_some_and(|dialog| dialog.asked == Some(ticket)) {
+        export::answered(state, answer);
+        return Asks::new();
+    }
+    // The dialog was closed meanwhile.
+    if let Answer::Written(told) = answer {
+        match told {
+            Ok(told) => super::say(state, told),
+            Err(why) => refuse(state, why),
+        }
+        return Asks::new();
+    }
     let is_top = state.top().is_some_and(|screen| screen.waiting == Some(ticket));
     let is_diff = |screen: &Screen| matches!(&screen.view, View::History { asked, .. } if asked.0 == ticket);
     let waits = |screen: &Screen| screen.waiting == Some(ticket) || is_diff(screen);
@@ -46,9 +58,11 @@ fn about_the_store(state: &mut State, answer: Answer) -> Asks {
             state.phase = Phase::Closed(trouble);
             Asks::new()
         }
-        Answer::Checked(findings) => {
-            state.checked = Some(findings);
-            Asks::new()
+        Answer::Checked(checked) => {
+            state.checked = Some(checked);
+            let is_health = |screen: &Screen| matches!(screen.view, View::Health { .. });
+            state.stack.iter_mut().filter(|screen| is_health(screen)).for_each(|screen| screen.loaded = false);
+            if state.top().is_some_and(is_health) { ask_top(state) } else { Asks::new() }
         }
         _ => Asks::new(),
     }

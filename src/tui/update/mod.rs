@@ -1,6 +1,7 @@
 //! What actions and answers do to the state. Nothing here waits, draws or reads: questions to the store are handed back.
 
 mod answers;
+mod export;
 mod prompt;
 mod reading;
 
@@ -30,6 +31,9 @@ pub fn pressed(state: &mut State, key: &KeyEvent) -> Asks {
     }
     if state.prompt.is_some() {
         return prompt::typed(state, key, &name);
+    }
+    if state.dialog.is_some() && state.help.is_none() {
+        return export::pressed(state, key, &name);
     }
     if let Some(line) = state.help {
         state.help = match name.as_str() {
@@ -72,10 +76,12 @@ pub fn moused(state: &mut State, mouse: &MouseEvent) -> Asks {
     let action = match mouse.kind {
         MouseEventKind::ScrollUp => Action::Up,
         MouseEventKind::ScrollDown => Action::Down,
-        MouseEventKind::Down(MouseButton::Left) => return clicked(state, usize::from(mouse.row)),
+        MouseEventKind::Down(MouseButton::Left) if state.dialog.is_none() => {
+            return clicked(state, usize::from(mouse.row));
+        }
         _ => return Asks::new(),
     };
-    if state.help.is_some() || state.prompt.is_some() {
+    if state.help.is_some() || state.prompt.is_some() || state.dialog.is_some() {
         return Asks::new();
     }
     (0..WHEEL).flat_map(|_| act(state, action)).collect()
@@ -159,6 +165,13 @@ pub fn act(state: &mut State, action: Action) -> Asks {
         Action::Command => {
             let command = state.command();
             say(state, format!("$ {command}"));
+            Asks::new()
+        }
+        Action::Copy => export::copy(state),
+        Action::Mark | Action::Unmark => export::mark(state, action),
+        Action::Export => export::open(state),
+        // These are of the dialog, which takes its keys itself.
+        Action::Write | Action::Form | Action::WithSecrets | Action::WithNeeds | Action::Overwrite | Action::Clear => {
             Asks::new()
         }
         Action::Help => {
@@ -257,7 +270,7 @@ fn go(state: &mut State, action: Action) -> Asks {
 }
 
 /// The cursor moved: beside a list of changes, another difference is wanted.
-fn moved(state: &mut State) -> Asks {
+pub(super) fn moved(state: &mut State) -> Asks {
     if state.top().is_some_and(|screen| screen.place() == Place::History) {
         answers::ask_diff(state)
     } else {

@@ -8,7 +8,7 @@ use ratatui::widgets::{Clear, Paragraph};
 
 use crate::render;
 use crate::tui::keys::{Binding, KEYS};
-use crate::tui::state::{Phase, PromptFor, Screen, State, View};
+use crate::tui::state::{Phase, PromptFor, State, View};
 use crate::tui::text::{fit, fit_end, padded, width};
 use crate::tui::theme::Theme;
 
@@ -74,9 +74,8 @@ fn cluster(state: &State) -> Option<String> {
 
 /// How many findings there are, notes not counted.
 fn findings(state: &State) -> Option<usize> {
-    let facts = overview(state)?;
-    let own = facts.findings.iter().filter(|finding| finding.severity < crate::tui::ask::Severity::Note).count();
-    Some(own + state.checked.as_ref().map_or(0, Vec::len))
+    overview(state)?;
+    Some(state.findings().iter().filter(|finding| finding.severity < crate::tui::ask::Severity::Note).count())
 }
 
 /// The line below the header.
@@ -125,7 +124,7 @@ pub fn footer(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
 }
 
 fn hints(state: &State, theme: Theme, columns: usize) -> Line<'static> {
-    let Some(place) = state.top().map(Screen::place) else { return Line::default() };
+    let Some(place) = state.place() else { return Line::default() };
     if state.help.is_some() {
         return Line::styled(" any key closes this", theme.dim());
     }
@@ -138,7 +137,7 @@ fn hints(state: &State, theme: Theme, columns: usize) -> Line<'static> {
     let mut used = 1;
     // The last two are how to find all others, and how to leave.
     let (ends, mut rest): (Vec<&Binding>, Vec<&Binding>) =
-        KEYS.iter().filter(fits).partition(|binding| ["keys", "quit"].contains(&binding.short));
+        KEYS.iter().filter(fits).partition(|binding| ["keys", "quit", "close"].contains(&binding.short));
     rest.retain(|binding| !(is_first && binding.short == "back"));
     let size = |binding: &Binding| binding.keys.first().map_or(0, |key| width(key)) + width(binding.short) + 3;
     let room = columns.saturating_sub(ends.iter().map(|binding| size(binding)).sum::<usize>());

@@ -49,6 +49,9 @@ fn title(state: &State, screen: &Screen, grid: &Grid, theme: Theme, columns: usi
     if !grid.filter.is_empty() {
         more.push_str(&format!("  /{}", grid.filter));
     }
+    if !grid.marked.is_empty() {
+        more.push_str(&format!("  {} marked", grid.marked.len()));
+    }
     if matches!(&screen.view, View::List { deleted: true, .. }) {
         more.push_str("  with deleted");
     }
@@ -96,12 +99,15 @@ pub fn draw(grid: &Grid, loaded: bool, theme: Theme, frame: &mut Frame<'_>, area
     frame.render_widget(Line::styled(heading, style), line(area, 0));
     for (at, row) in rows {
         let y = (at - grid.top + 1) as u16;
-        let mut text = String::from(mark(row.tone));
+        let mut text = String::from(if grid.is_marked(row) { "+" } else { mark(row.tone) });
         for (column, room) in &shown {
             let cell = row.cells.get(*column).map_or("", |cell| cell.text.as_str());
             text.push_str(&cell_text(cell, *room, is_number(grid, *column)));
         }
         let mut style = tone(row.tone, theme);
+        if grid.is_marked(row) {
+            style = style.add_modifier(Modifier::BOLD);
+        }
         if at == grid.cursor {
             style = style.patch(theme.cursor());
             text = padded(&text, usize::from(area.width));

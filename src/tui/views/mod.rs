@@ -1,5 +1,6 @@
 //! Draws the state. Nothing here changes it.
 
+mod dialog;
 mod frame;
 mod grid;
 mod help;
@@ -38,6 +39,9 @@ fn draw_body(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
     }
     if let Phase::Closed(trouble) = &state.phase {
         return trouble::draw(trouble, theme, frame, body);
+    }
+    if let Some(dialog) = &state.dialog {
+        return dialog::draw(state, dialog, theme, frame, body);
     }
     let Some(screen) = state.top() else { return };
     if let Some(trouble) = &screen.trouble {

@@ -1,6 +1,8 @@
 //! The thread that reads: it opens the store, and answers what screens ask, so that the terminal never waits.
 
 mod changed;
+mod check;
+mod export;
 mod history;
 mod keys;
 mod object;
@@ -8,19 +10,19 @@ mod overview;
 mod tables;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
-use super::ask::{Answer, Ask, Finding, KindName, Opened, Severity, Trouble};
+use super::ask::{Answer, Ask, KindName, Opened, Trouble};
 use crate::kube::minor::Minor;
 use crate::model::{Engine, History};
 use crate::ops::info::Info;
 use crate::ops::keyring::{Given, Keyring};
 use crate::ops::moments;
 use crate::ops::objects::{ObjectError, Objects};
-use crate::ops::store::{self, OpenError, OpenStore};
+use crate::ops::store::{self, OpenStore};
 use crate::source::{Choice, Watch};
 
 /// What to open, and with what.
@@ -31,7 +33,7 @@ pub struct Opening {
     /// Which of several stores.
     pub choice: Choice,
     /// What opens encrypted values.
-    pub given: Given,
+    pub given: Arc<Given>,
     /// The release to print as.
     pub minor: Option<Minor>,
     /// Where the files go that were opened, so that they can be compared at the end.
@@ -51,6 +53,9 @@ pub(super) struct Reader {
     minor: Option<Minor>,
     notes: Vec<String>,
     keys_fault: Option<String>,
+    given: Arc<Given>,
+    path: PathBuf,
+    checked: Arc<OnceLock<check::All>>,
 }
 
 /// Opens the store, then answers until nobody asks any more.
@@ -59,7 +64,7 @@ pub fn run(opening: &Opening, asks: &Receiver<(Ticket, Ask)>, answers: &Sender<(
     let source = match opened {
         Ok(source) => Arc::new(source),
         Err(error) => {
-            let _ = answers.send((UNASKED, Answer::Closed(cannot_open(&error, opening))));
+            let _ = answers.send((UNASKED, Answer::Closed(check::cannot_open(&error, opening))));
             return;
         }
     };
@@ -69,7 +74,9 @@ pub fn run(opening: &Opening, asks: &Receiver<(Ticket, Ask)>, answers: &Sender<(
         Err(error) => (Keyring::new(), Vec::new(), Some(error.to_string())),
     };
     notes.splice(0..0, source.notes.iter().cloned());
-    let reader = Reader { source, keyring, minor: opening.minor, notes, keys_fault };
+    let (given, path) = (Arc::clone(&opening.given), opening.path.clone());
+    let checked = Arc::default();
+    let reader = Reader { source, keyring, minor: opening.minor, notes, keys_fault, given, path, checked };
     if answers.send((UNASKED, Answer::Opened(Box::new(reader.opened())))).is_err() {
         return;
     }
@@ -79,26 +86,14 @@ pub fn run(opening: &Opening, asks: &Receiver<(Ticket, Ask)>, answers: &Sender<(
         for (at, (ticket, ask)) in waiting.iter().enumerate() {
             // Whoever moves faster than objects are decoded wants only the last one.
             let later = waiting.get(at + 1..).unwrap_or_default();
-            if later.iter().any(|(_, other)| std::mem::discriminant(other) == std::mem::discriminant(ask)) {
+            let same = |other: &Ask| std::mem::discriminant(other) == std::mem::discriminant(ask);
+            if !matches!(ask, Ask::Write { .. }) && later.iter().any(|(_, other)| same(other)) {
                 continue;
             }
             if answers.send((*ticket, reader.answer_safely(ask))).is_err() {
                 return;
             }
         }
-    }
-}
-
-fn cannot_open(error: &OpenError, opening: &Opening) -> Trouble {
-    let path = super::shell_word(&opening.path.to_string_lossy());
-    Trouble {
-        title: "no store could be opened here".to_owned(),
-        what: error.to_string(),
-        advice: vec![
-            "Nothing was written, and nothing was locked.".to_owned(),
-            "The same without a screen, for a script or a report:".to_owned(),
-            format!("$ kinescope info {path}"),
-        ],
     }
 }
 
@@ -139,19 +134,6 @@ impl Reader {
         }
     }
 
-    /// Hashes the whole file on a thread of its own, and tells what that finds.
-    fn check_behind(&self, answers: &Sender<(Ticket, Answer)>) {
-        let (source, answers) = (Arc::clone(&self.source), answers.clone());
-        let check = move || {
-            let quick = Info::of(&source, true).damage;
-            let more = Info::of(&source, false).damage.into_iter().filter(|damage| !quick.contains(damage));
-            let findings = more.map(|damage| Finding { severity: Severity::Damage, text: damage.to_string() });
-            let _ = answers.send((UNASKED, Answer::Checked(findings.collect())));
-        };
-        // Without a thread the hashes stay unchecked; `info` has them.
-        let _ = std::thread::Builder::new().name("check".to_owned()).spawn(check);
-    }
-
     /// A defect of ours must not take the terminal down with it.
     fn answer_safely(&self, ask: &Ask) -> Answer {
         let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.answer(ask)));
@@ -177,6 +159,8 @@ impl Reader {
             Ask::History { key, at } => Answer::History(self.changes(*key, *at)),
             Ask::Diff { key, revision, reveal } => Answer::Diff(self.difference(*key, *revision, *reveal)),
             Ask::Moment { text } => Answer::Moment(self.moment(text)),
+            Ask::Plan(export) => Answer::Planned(Box::new(self.plan(export))),
+            Ask::Write { export, path, force } => Answer::Written(self.write(export, path, *force)),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::model::{Change, KeyState};
 use crate::ops::info::Info;
 use crate::ops::objects::{MinorFrom, ObjectError, Objects};
 use crate::render;
-use crate::tui::ask::{Cell, Finding, List, Overview, Row, Severity, Syntax, Target, Text, Tone};
+use crate::tui::ask::{Cell, Finding, List, Overview, Row, Severity, Target, Tone};
 
 /// How much there is of one kind.
 #[derive(Default)]
@@ -115,81 +115,60 @@ impl Reader {
 
     fn findings(&self, info: &Info, objects: &Objects<'_>, locked: &[ObjectError]) -> Vec<Finding> {
         let mut findings: Vec<Finding> = Vec::new();
-        let mut add =
-            |severity, text: String| findings.push(Finding { severity, text: crate::tui::text::harmless(&text) });
         for damage in &info.damage {
-            add(Severity::Damage, damage.to_string());
+            let text = crate::tui::text::harmless(&damage.to_string());
+            findings.push(Finding { severity: Severity::Damage, text, checked_again: true, ..Finding::default() });
         }
+        let mut add = |severity, text: String, hint: &str| {
+            let (text, hint) = (crate::tui::text::harmless(&text), hint.to_owned());
+            findings.push(Finding { severity, text, hint, ..Finding::default() });
+        };
         if let Some(fault) = &self.keys_fault {
-            add(Severity::Warning, format!("the keys that were given do not help: {fault}"));
+            add(Severity::Warning, format!("the keys that were given do not help: {fault}"), "");
         }
         for error in locked {
             match error {
-                ObjectError::Locked { reason, .. } => add(Severity::Warning, format!("values are {reason}")),
-                other => add(Severity::Damage, other.to_string()),
+                ObjectError::Locked { reason, .. } => {
+                    add(
+                        Severity::Warning,
+                        format!("values are {reason}"),
+                        "start with --token-file, or --encryption-config",
+                    );
+                }
+                other => add(Severity::Damage, other.to_string(), ""),
             }
         }
         for error in objects.registry().unreadable() {
-            add(Severity::Warning, format!("a definition cannot be used: {error}"));
+            add(Severity::Warning, format!("a definition cannot be used: {error}"), "");
         }
         if let Some(etcd) = &info.etcd {
-            if !etcd.alarms.is_empty() {
-                add(Severity::Warning, format!("etcd has raised alarms: {}", etcd.alarms.join(", ")));
-            }
-            let replay = etcd.replay.iter();
-            for replay in replay {
-                if replay.applied > 0 {
-                    let applied = render::count(replay.applied);
-                    add(
-                        Severity::Note,
-                        format!("{applied} entries of the raft log are not in the database yet; they are shown"),
-                    );
-                }
-                replay.notes.iter().for_each(|note| add(Severity::Note, note.clone()));
+            for replay in etcd.replay.iter().filter(|replay| replay.applied > 0) {
+                let applied = render::count(replay.applied);
+                let text = format!("{applied} entries of the raft log are not in the database yet; they are shown");
+                add(Severity::Note, text, "");
             }
         }
         if objects.minor().1 == MinorFrom::Newest && info.counts.live_keys > 0 {
             let minor = objects.minor().0;
             add(
                 Severity::Note,
-                format!(
-                    "no Node tells the Kubernetes release: shown as {minor} would; --kubernetes-version says another"
-                ),
+                format!("no Node tells the Kubernetes release: shown as {minor} would"),
+                "--kubernetes-version says another",
             );
         }
         for note in &self.notes {
-            add(Severity::Note, note.clone());
+            add(Severity::Note, note.clone(), "");
         }
         findings.sort_by_key(|finding| finding.severity);
         findings
     }
 
-    /// All findings, as a text.
-    pub(super) fn health(&self) -> Text {
+    /// The findings that are known at once.
+    pub(super) fn early_findings(&self) -> Vec<Finding> {
         let objects = self.objects(None);
-        let info = Info::of(&self.source, false);
+        let info = Info::of(&self.source, true);
         let (_, locked) = self.kinds(&objects);
-        let mut findings = self.findings(&info, &objects, &locked);
-        findings.dedup();
-        let mut text = String::new();
-        if !findings.iter().any(|finding| finding.severity < Severity::Note) {
-            text.push_str("Nothing is wrong: pages, rows, chains and hashes agree.\n\n");
-        }
-        for finding in &findings {
-            let mark = match finding.severity {
-                Severity::Damage => "DAMAGE ",
-                Severity::Warning => "WARNING",
-                Severity::Note => "note   ",
-            };
-            text.push_str(&format!("{mark}  {}\n", finding.text));
-        }
-        text.push('\n');
-        for line in render::info_text(&self.source.name, &info) {
-            text.push_str(&line);
-            text.push('\n');
-        }
-        let lines = Text::lines_of(&text, Syntax::Plain);
-        Text { title: "health".to_owned(), lines, ..Text::default() }
+        self.findings(&info, &objects, &locked)
     }
 }
 
