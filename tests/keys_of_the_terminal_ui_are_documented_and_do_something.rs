@@ -36,13 +36,16 @@ fn no_key_has_two_meanings_on_one_screen() {
 }
 
 /// The screens, each reached by its keys.
-const WAYS: [(Place, &[&str]); 8] = [
+const WAYS: [(Place, &[&str]); 11] = [
     (Place::Overview, &["down", "right"]),
     (Place::Table, &[":po", "enter", "/e", "enter", "n", "space", "down", "right"]),
     (Place::Object, &[":po", "enter", "enter", "/a", "enter", "right", "down"]),
     (Place::History, &[":lease", "enter", "enter", "h", "down", "right", "pgdn"]),
     (Place::Keys, &["r", "down", "enter", "down", "right"]),
     (Place::Leases, &["l", "down", "right"]),
+    (Place::Sizes, &["s", "enter", "space", "down", "right"]),
+    (Place::Search, &["f", "=coredns", "enter", "space", "down", "right"]),
+    (Place::Page, &[":po", "enter", "b", "/0", "enter", "right", "down"]),
     (Place::Export, &[":po", "enter", "space", "space", "e", "down", "down"]),
     (Place::Health, &["!", "/e", "enter", "down", "right"]),
 ];

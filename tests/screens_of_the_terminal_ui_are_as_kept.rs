@@ -32,6 +32,11 @@ fn views() -> Vec<(&'static str, PathBuf, Vec<&'static str>)> {
         ("export", etcd(), vec![":cm", "enter", "space", "space", "e", "ctrl-n"]),
         ("export-secret-left-out", etcd(), vec![":secrets", "enter", "e", "enter"]),
         ("health", etcd(), vec!["!"]),
+        ("sizes", etcd(), vec!["s"]),
+        ("sizes-of-owner", etcd(), vec!["s", "s", "s", "down", "enter"]),
+        ("search", etcd(), vec!["f", "=coredns", "enter"]),
+        ("page-of-bbolt", etcd(), vec![":deploy", "enter", "b"]),
+        ("page-of-sqlite", kine(), vec![":deploy", "enter", "b"]),
         ("help", etcd(), vec![":po", "enter", "?"]),
     ]
 }

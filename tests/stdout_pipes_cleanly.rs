@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use command::{copy, kinescope, ran, run};
 use fixtures::unpacked;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "tui",
     "info",
     "verify",
@@ -27,6 +27,7 @@ const COMMANDS: [&str; 15] = [
     "convert",
     "put",
     "bootstrap",
+    "config",
     "completions",
     "man",
 ];

@@ -124,3 +124,97 @@ fn every_way_to_leave_leaves_from_everywhere() {
         }
     }
 }
+
+#[test]
+fn a_search_finds_what_kubectl_printed_while_it_is_typed() {
+    let dir = fixtures::unpacked("etcd-3.6");
+    let printed = fixtures::json_lines(&dir.join("kubectl-yaml.jsonl"));
+    let line = printed.iter().find(|line| line["resource"] == "deployments.apps").unwrap();
+    let yaml = line["yaml"].as_str().unwrap();
+    let image = yaml.lines().find_map(|line| line.trim().strip_prefix("image: ")).unwrap();
+    let mut session = Session::open(&dir.join("final.etcd"), SIZE);
+    session.press(&["f", &format!("={image}")]);
+    // Without enter: it is found while it is typed.
+    let name = line["name"].as_str().unwrap();
+    let found = rows(&session);
+    assert!(found.iter().any(|row| row[0].ends_with(name) && row[3].contains(image)), "{found:?}");
+    session.press(&["enter", "/deployments", "enter", "enter"]);
+    assert!(text(&session).contains(image));
+    session.press(&["esc", "esc", "f", "ctrl-u", "=no such text anywhere"]);
+    assert!(rows(&session).is_empty());
+    assert!(session.screen().contains("nothing has"), "{}", session.screen());
+}
+
+#[test]
+fn sizes_add_up_to_the_values_of_the_store() {
+    let dir = fixtures::unpacked("etcd-3.6");
+    let path = dir.join("final.etcd");
+    let source = kinescope::ops::store::opened(fixtures::open(&path)).unwrap();
+    let history = source.store.history();
+    let expected: u64 = history.changes().iter().map(|change| u64::from(change.value.len)).sum();
+    let mut session = Session::open(&path, SIZE);
+    session.press(&["s"]);
+    for _ in 0..3 {
+        let grid = session.state.top().unwrap().grid().unwrap();
+        let all: f64 = grid.list.rows.iter().map(|row| row.cells[3].number.unwrap()).sum();
+        assert_eq!(all as u64, expected, "{:?}", grid.list.columns);
+        let keys: f64 = grid.list.rows.iter().map(|row| row.cells[4].number.unwrap()).sum();
+        assert_eq!(keys as usize, history.keys().ids().filter(|key| history.changes_of(*key).len() > 0).count());
+        session.press(&["enter"]);
+        let within: f64 =
+            session.state.top().unwrap().grid().unwrap().list.rows.iter().map(|row| row.cells[3].number.unwrap()).sum();
+        session.press(&["esc"]);
+        let grid = session.state.top().unwrap().grid().unwrap();
+        assert_eq!(Some(within), grid.selected().unwrap().cells[3].number);
+        session.press(&["s"]);
+    }
+}
+
+/// The bytes on the screen are those of the file at the place that is named, and the value stands in the cell that is marked.
+#[test]
+fn a_page_shows_the_bytes_of_the_file_and_the_cell_of_the_value() {
+    for (archive, store, name) in
+        [("etcd-3.6", "middle.snapshot", "coredns"), ("kine-0.11", "middle.backup.db", "coredns")]
+    {
+        let path = fixtures::unpacked(archive).join(store);
+        let file = std::fs::read(&path).unwrap();
+        let mut session = Session::open(&path, SIZE);
+        session.press(&[":deploy", "enter", &format!("/{name}"), "enter", "b"]);
+        let View::Page { reading, .. } = &session.state.top().unwrap().view else { panic!("{}", session.screen()) };
+        let lines = &reading.text.as_ref().unwrap().lines;
+        let head = &lines[0].text;
+        let from = head.split_once("from byte ").unwrap().1.split_once(' ').unwrap().0.replace(',', "");
+        let from: usize = from.parse().unwrap();
+        let mut own = Vec::new();
+        let mut seen = 0;
+        for line in lines {
+            let Some((at, rest)) =
+                line.text.split_at_checked(6).filter(|(at, _)| usize::from_str_radix(at, 16).is_ok())
+            else {
+                continue;
+            };
+            let at = from + usize::from_str_radix(at, 16).unwrap();
+            let digits = &rest[..51];
+            let bytes: Vec<u8> = digits.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
+            assert_eq!(bytes, file[at..at + bytes.len()], "{}", line.text);
+            seen += bytes.len();
+            if line.block {
+                own.extend(bytes);
+            }
+        }
+        assert!(seen > 100);
+        let has = |part: &[u8]| own.windows(part.len()).any(|window| window == part);
+        assert!(has(b"Deployment") || has(b"/registry/deployments/kube-system/coredns"), "{archive}");
+    }
+}
+
+#[test]
+fn bytes_of_secrets_are_masked_on_their_page_too() {
+    let path = fixtures::unpacked("kine-0.11").join("middle.backup.db");
+    let mut session = Session::open(&path, (200, 400));
+    session.press(&[":secrets", "enter", "b"]);
+    assert!(session.screen().contains("(masked: it is of a Secret; x shows it)"), "{}", session.screen());
+    assert!(!session.screen().contains("Opaque"));
+    session.press(&["x"]);
+    assert!(!session.screen().contains("(masked: it is of a Secret"));
+}

@@ -4,6 +4,7 @@
 
 mod bootstrap;
 mod completions;
+mod config;
 mod convert;
 mod doctor;
 mod dump;
@@ -89,6 +90,7 @@ enum Command {
     Convert(convert::Args),
     Put(put::Args),
     Bootstrap(bootstrap::Args),
+    Config(config::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -138,6 +140,7 @@ pub fn main() -> u8 {
         Command::Bootstrap(args) => bootstrap::run(&args, &mut ui),
         Command::Verify(args) => verify::run(&args, &mut ui),
         Command::Doctor(args) => doctor::run(&args, &mut ui),
+        Command::Config(args) => config::run(&args, &mut ui),
         Command::Completions(args) => completions::run(&args, &mut ui),
         Command::Man(args) => man::run(&args, &mut ui),
     };

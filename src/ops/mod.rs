@@ -13,6 +13,7 @@ pub mod keyring;
 pub mod moments;
 pub mod objects;
 pub mod output;
+pub mod page;
 pub mod put;
 pub mod store;
 pub mod verify;

@@ -32,6 +32,28 @@ pub enum Ask {
     },
     /// All leases.
     Leases,
+    /// What takes the bytes.
+    Sizes {
+        /// Summed up by what.
+        by: By,
+        /// The keys of one of the sums instead.
+        within: Option<String>,
+        /// The moment.
+        at: Option<i64>,
+    },
+    /// Lines of keys and objects.
+    Search {
+        /// What they must hold: a regular expression in any case, or text where it is none.
+        pattern: String,
+        /// Every change that survives, and not only what was live.
+        history: bool,
+        /// Only objects of this namespace.
+        namespace: Option<String>,
+        /// The moment.
+        at: Option<i64>,
+        /// Secret values too.
+        reveal: bool,
+    },
     /// What is wrong with the store.
     Health,
     /// One object, or one value that is none.
@@ -44,6 +66,15 @@ pub enum Ask {
         reveal: bool,
         /// With `metadata.managedFields`.
         managed: bool,
+    },
+    /// The page that a value came from.
+    Page {
+        /// The key of the value.
+        key: KeyId,
+        /// The newest change up to this revision is meant.
+        revision: i64,
+        /// Secret values in clear.
+        reveal: bool,
     },
     /// Every change of a key that survives.
     History {
@@ -77,6 +108,38 @@ pub enum Ask {
         /// Over a file that is there.
         force: bool,
     },
+}
+
+/// What bytes are summed up by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum By {
+    /// The kind.
+    #[default]
+    Kind,
+    /// The namespace.
+    Namespace,
+    /// The object that controls it.
+    Owner,
+}
+
+impl By {
+    /// Its name as a heading.
+    pub const fn heading(self) -> &'static str {
+        match self {
+            Self::Kind => "KIND",
+            Self::Namespace => "NAMESPACE",
+            Self::Owner => "OWNER",
+        }
+    }
+
+    /// The next one.
+    pub const fn next(self) -> Self {
+        match self {
+            Self::Kind => Self::Namespace,
+            Self::Namespace => Self::Owner,
+            Self::Owner => Self::Kind,
+        }
+    }
 }
 
 /// What is to be exported, and how.
@@ -163,9 +226,9 @@ pub enum Answer {
     Checked(Checked),
     /// For [`Ask::Overview`].
     Overview(Box<Overview>),
-    /// For [`Ask::Table`], [`Ask::Keys`] and [`Ask::Leases`].
+    /// For [`Ask::Table`], [`Ask::Keys`], [`Ask::Leases`], [`Ask::Sizes`] and [`Ask::Search`].
     List(List),
-    /// For [`Ask::Object`] and [`Ask::Health`].
+    /// For [`Ask::Object`], [`Ask::Page`] and [`Ask::Health`].
     Text(Box<Text>),
     /// For [`Ask::History`].
     History(List),
@@ -321,6 +384,8 @@ pub enum Target {
     Kind(String),
     /// To keys that begin so.
     Prefix(Vec<u8>),
+    /// To the keys of a sum of bytes.
+    Sum(By, String),
     /// To an object or a value.
     Key {
         /// The key.
@@ -356,6 +421,8 @@ pub enum Syntax {
     Yaml,
     /// A unified difference.
     Diff,
+    /// Bytes in hexadecimal; blocks are those of the value's cell.
+    Hex,
 }
 
 /// One line of a text.
@@ -386,6 +453,23 @@ pub struct Text {
     pub shown: Option<usize>,
     /// Whether secret values are masked in it.
     pub masked: bool,
+    /// The line that is seen first.
+    pub start: usize,
+}
+
+impl List {
+    /// Shows these columns in this order; names that are none are left out. Without any that is there, nothing changes.
+    pub fn arrange(&mut self, columns: &[String]) {
+        let at = |wanted: &String| self.columns.iter().position(|column| column.eq_ignore_ascii_case(wanted));
+        let order: Vec<usize> = columns.iter().filter_map(at).collect();
+        if order.is_empty() {
+            return;
+        }
+        self.columns = order.iter().filter_map(|at| self.columns.get(*at).cloned()).collect();
+        for row in &mut self.rows {
+            row.cells = order.iter().filter_map(|at| row.cells.get(*at).cloned()).collect();
+        }
+    }
 }
 
 impl Cell {

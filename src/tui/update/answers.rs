@@ -2,7 +2,7 @@
 
 use super::{Asks, ask_top, export, keep_in_view, new_ticket, refuse, to_moment};
 use crate::tui::ask::{Answer, Ask, Target};
-use crate::tui::state::{Moment, Phase, Screen, State, View};
+use crate::tui::state::{ListOf, Moment, Phase, Screen, State, View};
 use crate::tui::worker::{Ticket, UNASKED};
 
 /// The store has answered.
@@ -40,7 +40,11 @@ pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
     let is_diff = |screen: &Screen| matches!(&screen.view, View::History { asked, .. } if asked.0 == ticket);
     let waits = |screen: &Screen| screen.waiting == Some(ticket) || is_diff(screen);
     let Some(screen) = state.stack.iter_mut().find(|screen| waits(screen)) else { return Asks::new() };
-    take(screen, answer);
+    let columns = match (&screen.view, &answer) {
+        (View::List { of: ListOf::Kind(kind), .. }, Answer::List(_)) => state.start.config.columns.get(kind),
+        _ => None,
+    };
+    take(screen, answer, columns.map(Vec::as_slice));
     keep_in_view(state);
     if is_top && matches!(state.top().map(|screen| &screen.view), Some(View::History { .. })) {
         return ask_diff(state);
@@ -68,7 +72,10 @@ fn about_the_store(state: &mut State, answer: Answer) -> Asks {
     }
 }
 
-fn take(screen: &mut Screen, answer: Answer) {
+fn take(screen: &mut Screen, mut answer: Answer, columns: Option<&[String]>) {
+    if let (Answer::List(list), Some(columns)) = (&mut answer, columns) {
+        list.arrange(columns);
+    }
     if !matches!(answer, Answer::Diff(_)) {
         screen.waiting = None;
         screen.loaded = true;
@@ -82,7 +89,10 @@ fn take(screen: &mut Screen, answer: Answer) {
         (View::List { grid, .. }, Answer::List(list)) | (View::History { grid, .. }, Answer::History(list)) => {
             grid.set(list);
         }
-        (View::Object { reading, .. } | View::Health { reading }, Answer::Text(text)) => {
+        (View::Object { reading, .. } | View::Page { reading, .. } | View::Health { reading }, Answer::Text(text)) => {
+            if reading.text.is_none() {
+                reading.top = text.start;
+            }
             reading.top = reading.top.min(text.lines.len().saturating_sub(1));
             reading.text = Some(*text);
         }

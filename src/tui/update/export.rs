@@ -4,7 +4,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::{Asks, new_ticket, refuse, say};
 use crate::tui::ask::{Answer, Ask, Chosen, Export, Row, Target, Tone};
-use crate::tui::keys::{self, Action, Found, Place};
+use crate::tui::keys::{Action, Found, Place};
 use crate::tui::state::{Dialog, Reading, Screen, State, View};
 use crate::tui::views::layout;
 
@@ -38,7 +38,9 @@ pub(super) fn copy(state: &mut State) -> Asks {
     };
     let (text, masked) = match state.top().map(|screen| (&screen.view, screen.grid())) {
         Some((View::History { diff, .. }, _)) => text_of(diff),
-        Some((View::Object { reading, .. } | View::Health { reading }, _)) => text_of(reading),
+        Some((View::Object { reading, .. } | View::Page { reading, .. } | View::Health { reading }, _)) => {
+            text_of(reading)
+        }
         Some((_, Some(grid))) => {
             let names: Vec<String> = grid.chosen().into_iter().map(name_of).collect();
             (!names.is_empty()).then(|| (names.join("\n"), false))
@@ -66,6 +68,7 @@ fn name_of(row: &Row) -> String {
         Target::Key { name, .. } => name.clone(),
         Target::Kind(name) => name.clone(),
         Target::Prefix(prefix) => crate::render::key(prefix),
+        Target::Sum(_, name) => name.clone(),
         Target::Nothing => row.cells.first().map_or(String::new(), |cell| cell.text.clone()),
     }
 }
@@ -129,7 +132,7 @@ fn plan(state: &mut State) -> Asks {
 
 /// A key while the dialog is open.
 pub(super) fn pressed(state: &mut State, key: &KeyEvent, name: &str) -> Asks {
-    let action = match keys::find(Place::Export, name) {
+    let action = match state.keymap.find(Place::Export, name) {
         Found::Do(action) => action,
         Found::Elsewhere(_) | Found::Unknown => {
             typed(state, key, name);

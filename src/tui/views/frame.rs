@@ -91,12 +91,14 @@ pub fn footer(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             PromptFor::Palette => ":",
             PromptFor::Find => "/",
             PromptFor::Time => "revision or time: ",
+            PromptFor::Search => "search: ",
         };
         let room = columns.saturating_sub(width(sign) + 2);
         let typed = fit_end(&prompt.text, room);
         let at = area.x + (width(sign) + width(&typed)).min(columns.saturating_sub(1)) as u16;
         let hint = match (prompt.what, prompt.text.is_empty()) {
             (PromptFor::Time, true) => "1200  or  2026-01-02T15:04:05Z; empty: newest",
+            (PromptFor::Search, true) => "text or a regular expression, in keys and in objects as YAML",
             (PromptFor::Find, true) => "text, !text, -f letters; esc takes it away",
             (PromptFor::Palette, true) => "a kind and a namespace, or keys, leases, health, q; tab completes",
             _ => "",
@@ -139,10 +141,11 @@ fn hints(state: &State, theme: Theme, columns: usize) -> Line<'static> {
     let (ends, mut rest): (Vec<&Binding>, Vec<&Binding>) =
         KEYS.iter().filter(fits).partition(|binding| ["keys", "quit", "close"].contains(&binding.short));
     rest.retain(|binding| !(is_first && binding.short == "back"));
-    let size = |binding: &Binding| binding.keys.first().map_or(0, |key| width(key)) + width(binding.short) + 3;
+    let first = |binding: &Binding| state.keymap.of(binding).first().cloned().unwrap_or_default();
+    let size = |binding: &Binding| width(&first(binding)) + width(binding.short) + 3;
     let room = columns.saturating_sub(ends.iter().map(|binding| size(binding)).sum::<usize>());
     let mut add = |binding: &Binding| {
-        spans.push(Span::styled(binding.keys.first().copied().unwrap_or_default(), theme.key()));
+        spans.push(Span::styled(first(binding), theme.key()));
         spans.push(Span::raw(format!(" {}  ", binding.short)));
     };
     for binding in rest {

@@ -28,7 +28,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect, top:
     let binding = |binding: &Binding, more: String| {
         let text = fit(&format!("{}{more}", binding.what), columns.saturating_sub(23));
         Line::from(vec![
-            Span::styled(padded(&format!("  {}", binding.keys.join(" ")), 23), theme.key()),
+            Span::styled(padded(&format!("  {}", state.keymap.of(binding).join(" ")), 23), theme.key()),
             Span::raw(text),
         ])
     };

@@ -50,7 +50,7 @@ fn draw_body(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
     match &screen.view {
         View::Overview { facts, grid } => overview::draw(state, facts.as_deref(), grid, theme, frame, body),
         View::List { grid, .. } => grid::draw_titled(state, screen, grid, theme, frame, body),
-        View::Object { reading, .. } | View::Health { reading } => {
+        View::Object { reading, .. } | View::Page { reading, .. } | View::Health { reading } => {
             reading::draw_titled(state, screen, reading, theme, frame, body);
         }
         View::History { grid, diff, .. } => {

@@ -73,7 +73,7 @@ impl Reader {
             lines.extend(render::doctor_text(diagnosis).iter().map(|line| harmless(line)));
             lines.push(String::new());
         }
-        lines.extend(render::info_text(&self.source.name, &Info::of(&self.source, self.checked.get().is_none())));
+        lines.extend(render::info_text(&self.name, &Info::of(&self.source, self.checked.get().is_none())));
         let lines = Text::lines_of(&lines.join("\n"), Syntax::Plain);
         Text { title: "health".to_owned(), lines, ..Text::default() }
     }
@@ -106,7 +106,10 @@ impl All {
         let of_directory = self.diagnosis.iter().flat_map(|found| &found.findings);
         // What doctor says of the store itself is said already.
         let more = of_directory.filter(|found| !of_store.iter().any(|other| other.id == found.id));
-        let mut findings: Vec<Finding> = of_store.iter().copied().chain(more).map(finding).collect();
+        // That there is no key is said before, as something to do.
+        let told_before = |found: &&Found| found.id == "locked";
+        let all = of_store.iter().copied().chain(more).filter(|found| !told_before(found));
+        let mut findings: Vec<Finding> = all.map(finding).collect();
         findings.sort_by_key(|finding| finding.severity);
         let verdict = self.verified.as_ref().map(|found| found.verdict);
         Checked { verdict: told(verdict).to_owned(), is_good: verdict == Some(Verdict::Restorable), findings }
@@ -140,7 +143,7 @@ fn finding(found: &Found) -> Finding {
 
 /// The screen of a path that no store could be opened at.
 pub(super) fn cannot_open(error: &OpenError, opening: &Opening) -> Trouble {
-    let path = crate::tui::shell_word(&opening.path.to_string_lossy());
+    let path = crate::tui::shell_word(&opening.name);
     let mut advice = Vec::new();
     let verdict = verify::unopened(error);
     for found in verdict.iter().flat_map(|verdict| &verdict.findings) {

@@ -4,9 +4,13 @@ mod changed;
 mod check;
 mod export;
 mod history;
+mod inbox;
 mod keys;
 mod object;
 mod overview;
+mod page;
+mod search;
+mod sizes;
 mod tables;
 
 use std::path::PathBuf;
@@ -14,6 +18,8 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
+
+use inbox::Inbox;
 
 use super::ask::{Answer, Ask, KindName, Opened, Trouble};
 use crate::kube::minor::Minor;
@@ -30,6 +36,8 @@ use crate::source::{Choice, Watch};
 pub struct Opening {
     /// The path that the user named.
     pub path: PathBuf,
+    /// What to call it.
+    pub name: String,
     /// Which of several stores.
     pub choice: Choice,
     /// What opens encrypted values.
@@ -55,6 +63,7 @@ pub(super) struct Reader {
     keys_fault: Option<String>,
     given: Arc<Given>,
     path: PathBuf,
+    name: String,
     checked: Arc<OnceLock<check::All>>,
 }
 
@@ -74,25 +83,17 @@ pub fn run(opening: &Opening, asks: &Receiver<(Ticket, Ask)>, answers: &Sender<(
         Err(error) => (Keyring::new(), Vec::new(), Some(error.to_string())),
     };
     notes.splice(0..0, source.notes.iter().cloned());
-    let (given, path) = (Arc::clone(&opening.given), opening.path.clone());
+    let (given, path, name) = (Arc::clone(&opening.given), opening.path.clone(), opening.name.clone());
     let checked = Arc::default();
-    let reader = Reader { source, keyring, minor: opening.minor, notes, keys_fault, given, path, checked };
+    let reader = Reader { source, keyring, minor: opening.minor, notes, keys_fault, given, path, name, checked };
     if answers.send((UNASKED, Answer::Opened(Box::new(reader.opened())))).is_err() {
         return;
     }
     reader.check_behind(answers);
-    while let Ok(first) = asks.recv() {
-        let waiting: Vec<(Ticket, Ask)> = std::iter::once(first).chain(asks.try_iter()).collect();
-        for (at, (ticket, ask)) in waiting.iter().enumerate() {
-            // Whoever moves faster than objects are decoded wants only the last one.
-            let later = waiting.get(at + 1..).unwrap_or_default();
-            let same = |other: &Ask| std::mem::discriminant(other) == std::mem::discriminant(ask);
-            if !matches!(ask, Ask::Write { .. }) && later.iter().any(|(_, other)| same(other)) {
-                continue;
-            }
-            if answers.send((*ticket, reader.answer_safely(ask))).is_err() {
-                return;
-            }
+    let inbox = Inbox::new(asks);
+    while let Some((ticket, ask)) = inbox.next() {
+        if answers.send((ticket, reader.answer_safely(&ask, &inbox))).is_err() {
+            return;
         }
     }
 }
@@ -135,8 +136,8 @@ impl Reader {
     }
 
     /// A defect of ours must not take the terminal down with it.
-    fn answer_safely(&self, ask: &Ask) -> Answer {
-        let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.answer(ask)));
+    fn answer_safely(&self, ask: &Ask, inbox: &Inbox<'_>) -> Answer {
+        let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.answer(ask, inbox)));
         answer.unwrap_or_else(|_| {
             Answer::Failed(Trouble {
                 title: "a defect of kinescope".to_owned(),
@@ -146,16 +147,23 @@ impl Reader {
         })
     }
 
-    fn answer(&self, ask: &Ask) -> Answer {
+    fn answer(&self, ask: &Ask, inbox: &Inbox<'_>) -> Answer {
         match ask {
             Ask::Overview { at } => Answer::Overview(Box::new(self.overview(*at))),
             Ask::Table { resource, at, deleted, wide } => self.table(resource, *at, *deleted, *wide),
             Ask::Keys { prefix, at } => Answer::List(self.keys(prefix, *at)),
             Ask::Leases => Answer::List(self.leases()),
+            Ask::Sizes { by, within, at } => Answer::List(self.sizes(*by, within.as_deref(), *at)),
+            Ask::Search { pattern, history, namespace, at, reveal } => {
+                let wanted =
+                    search::Wanted { pattern, history: *history, namespace: namespace.as_deref(), reveal: *reveal };
+                Answer::List(self.search(&wanted, *at, inbox))
+            }
             Ask::Health => Answer::Text(Box::new(self.health())),
             Ask::Object { key, revision, reveal, managed } => {
                 Answer::Text(Box::new(self.object(*key, *revision, *reveal, *managed)))
             }
+            Ask::Page { key, revision, reveal } => Answer::Text(Box::new(self.page(*key, *revision, *reveal))),
             Ask::History { key, at } => Answer::History(self.changes(*key, *at)),
             Ask::Diff { key, revision, reveal } => Answer::Diff(self.difference(*key, *revision, *reveal)),
             Ask::Moment { text } => Answer::Moment(self.moment(text)),
@@ -195,7 +203,7 @@ impl Reader {
 
     /// A screen for an object that cannot be shown.
     fn trouble(&self, objects: &Objects<'_>, error: &ObjectError, key: &[u8]) -> Trouble {
-        let path = super::shell_word(&self.source.name);
+        let path = super::shell_word(&self.name);
         let name = super::shell_word(&crate::render::key(key));
         let at = objects.revision();
         match error {

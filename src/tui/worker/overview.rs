@@ -210,7 +210,7 @@ fn list<'s>(sums: BTreeMap<String, Sum<'s>>, is_locked: impl Fn(&Sum<'s>) -> Opt
 }
 
 /// A share as a bar of at most twelve columns, in eighths.
-fn bar(share: f64) -> String {
+pub(super) fn bar(share: f64) -> String {
     const FULL: f64 = 12.0 * 8.0;
     let eighths = (share.clamp(0.0, 1.0) * FULL).round() as usize;
     let mut out = "█".repeat(eighths / 8);
