@@ -67,7 +67,7 @@ fn stored() -> Vec<(String, Vec<u8>)> {
 
 fn compare(name: &str, objects: &[Vec<u8>]) {
     let mut go = Go::with(objects);
-    let mut ours = Ours { objects, decoder: Decoder::default(), text: Vec::new() };
+    let mut ours = Ours { objects, decoder: Decoder::for_many(), text: Vec::new() };
     for form in ["json", "yaml"] {
         // Both print the same.
         for (ours, go) in ours.printed(form).iter().zip(go.printed(form, objects.len())) {
@@ -133,6 +133,7 @@ impl Ours<'_> {
     }
 
     fn printed(&mut self, form: &str) -> Vec<Vec<u8>> {
+        self.decoder = Decoder::for_many();
         (0..self.objects.len())
             .map(|at| {
                 self.show(form, at);
@@ -144,6 +145,8 @@ impl Ours<'_> {
     fn take(&mut self, form: &str, rounds: u32) -> Duration {
         let before = processor_time();
         for _ in 0..rounds {
+            // Each round is a store that was never seen before.
+            self.decoder = Decoder::for_many();
             for at in 0..self.objects.len() {
                 self.show(form, at);
                 black_box(&self.text);

@@ -48,6 +48,7 @@ fn commands(out: &Path) -> Vec<(Vec<String>, i32)> {
         ("bootstrap\nPATH", 0),
         ("bootstrap\nPATH\n--token\nno-such", 1),
         ("dump\nPATH", 0),
+        ("diff\nPATH\nPATH\n--all", 0),
         ("dump\nPATH\n--json\n--values", 0),
         ("ls\nPATH\n--at\n999999999", 2),
     ];
@@ -55,7 +56,18 @@ fn commands(out: &Path) -> Vec<(Vec<String>, i32)> {
     let adapt = (format!("convert\nPATH\n{}\n--to\nkine\n--adapt", out.join("adapted").display()), 0);
     // The smallest of deletes: what a manifest needs to be encrypted is another test's matter.
     let put = (format!("put\nPATH\n{}\n--delete\nns/kube-public", out.join("put").display()), 0);
-    let all = reading.chain([convert("kine"), convert("etcd-snapshot"), convert("etcd-dir"), check, adapt, put]);
+    let prune = (format!("prune\nPATH\n{}\n--drop\nevents", out.join("prune").display()), 0);
+    let redact = (format!("redact\nPATH\n{}", out.join("redact").display()), 1);
+    let all = reading.chain([
+        convert("kine"),
+        convert("etcd-snapshot"),
+        convert("etcd-dir"),
+        check,
+        adapt,
+        put,
+        prune,
+        redact,
+    ]);
     all.map(|(line, code)| (line.lines().map(str::to_owned).collect(), code)).collect()
 }
 
@@ -68,7 +80,7 @@ fn unchanged(root: &Path, path: &Path) {
         run(args.iter().map(|arg| if arg == "PATH" { path } else { arg })).exits(code);
         assert_eq!(facts(root), before, "{args:?} on {path}");
     }
-    assert_eq!(names_in(out.path()), ["adapted", "etcd-dir", "etcd-snapshot", "kine", "put"]);
+    assert_eq!(names_in(out.path()), ["adapted", "etcd-dir", "etcd-snapshot", "kine", "prune", "put", "redact"]);
 }
 
 /// A directory that holds nothing but one input; even its name list must stay as it is.
@@ -166,7 +178,7 @@ fn damaged_inputs() {
         for (args, code) in commands(out.path()) {
             let path = dir.path().join(name);
             let code = match (args[0].as_str(), code) {
-                ("convert" | "put", _) | (_, 2) => 2,
+                ("convert" | "put" | "prune" | "redact", _) | (_, 2) => 2,
                 ("info", _) if name == "a.snapshot" && args.len() > 2 => 0, // --quick looks at no hash
                 ("get" | "log", _) => {
                     run(args.iter().map(|arg| if arg == "PATH" { path.to_str().unwrap() } else { arg }))

@@ -778,3 +778,223 @@ fn an_extract_says_what_it_holds_and_what_not() {
     left_out.iter().for_each(|left| shape(left, &[("what", Is::Text), ("reason", Is::Text), ("why", Is::Text)]));
     assert!(left_out.iter().any(|left| left["reason"] == "secret"));
 }
+
+const FINDING: [(&str, Is); 5] =
+    [("id", Is::Text), ("severity", Is::Text), ("where", Is::Text), ("text", Is::Text), ("hint", Is::Text)];
+
+/// Makes sure of the fields that `verify` and `doctor` have in common.
+fn check_verdict(object: &Value, verdict: &str) {
+    assert_eq!([&object["version"], &object["verdict"]], [&json!(1), &json!(verdict)], "{object}");
+    for finding in object["findings"].as_array().unwrap() {
+        shape(finding, &FINDING);
+        assert!(["error", "loss", "warning", "note"].contains(&finding["severity"].as_str().unwrap()));
+    }
+}
+
+#[test]
+fn a_verdict_has_its_findings_and_what_was_looked_at() {
+    let fields = |is_open: bool| {
+        let or_null = |is, null| if is_open { is } else { null };
+        [
+            ("version", Is::Int),
+            ("verdict", Is::Text),
+            ("findings", Is::List),
+            ("source", Is::Text),
+            ("engine", or_null(Is::Text, Is::Null)),
+            ("current_revision", or_null(Is::Int, Is::Null)),
+            ("compact_revision", or_null(Is::Int, Is::Null)),
+            ("live_keys", or_null(Is::Int, Is::Null)),
+            ("token_fits", Is::BoolOrNull),
+            ("checked", or_null(Is::Object, Is::Null)),
+        ]
+    };
+    let checked = [("values", Is::Int), ("opened", Is::Int), ("locked", Is::Int)];
+    for (archive, engine) in [("kine-0.16", "kine"), ("etcd-3.5", "etcd")] {
+        let name = if engine == "kine" { "final" } else { "final.etcd" };
+        let path = unpacked(archive).join(name);
+        let token = unpacked(archive).join("token");
+        let info = kinescope("info", &path, &[]).exits(0).json();
+        for (more, fits) in [(vec![], Value::Null), (vec!["--token-file", token.to_str().unwrap()], json!(true))] {
+            let verdict = kinescope("verify", &path, &more).exits(0).json();
+            shape(&verdict, &fields(true));
+            shape(&verdict["checked"], &checked);
+            check_verdict(&verdict, "restorable");
+            assert_eq!([&verdict["engine"], &verdict["token_fits"]], [&json!(engine), &fits]);
+            for field in ["current_revision", "compact_revision", "live_keys"] {
+                assert_eq!(verdict[field], info[field], "{archive} {field}");
+            }
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let none = dir.path().join("none");
+    fs::write(&none, "no store").unwrap();
+    let verdict = kinescope("verify", &none, &[]).exits(1).json();
+    shape(&verdict, &fields(false));
+    check_verdict(&verdict, "not");
+    let bytes = fs::read(unpacked("etcd-3.6").join("early.snapshot")).unwrap();
+    fs::write(&none, &bytes[..bytes.len() - 7]).unwrap();
+    let verdict = kinescope("verify", &none, &[]).exits(3).json();
+    shape(&verdict, &fields(true));
+    check_verdict(&verdict, "with_loss");
+    kinescope("verify", &dir.path().join("nothing"), &[]).cannot(&["no such file"]);
+}
+
+#[test]
+fn a_diagnosis_has_its_steps_and_its_commands() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = dir.path().join("server");
+    copy(&unpacked("kine-0.16").join("early.backup.db"), server.join("db/state.db"));
+    let fields = [
+        ("version", Is::Int),
+        ("verdict", Is::Text),
+        ("findings", Is::List),
+        ("server", Is::Text),
+        ("starts_on", Is::Text),
+        ("current_revision", Is::IntOrNull),
+        ("live_keys", Is::IntOrNull),
+        ("token_fits", Is::BoolOrNull),
+        ("next_start", Is::List),
+        ("fixes", Is::List),
+    ];
+    let check = |object: &Value, verdict, starts_on| {
+        shape(object, &fields);
+        check_verdict(object, verdict);
+        assert_eq!(object["starts_on"], starts_on);
+        assert!(!object["next_start"].as_array().unwrap().is_empty());
+        for fix in object["fixes"].as_array().unwrap() {
+            shape(fix, &[("id", Is::Text), ("commands", Is::List)]);
+            assert!(object["findings"].as_array().unwrap().iter().any(|finding| finding["id"] == fix["id"]));
+        }
+    };
+    let without_token = kinescope("doctor", &server, &[]).exits(1).json();
+    check(&without_token, "not", "kine");
+    assert_eq!([&without_token["token_fits"], &without_token["current_revision"]], [&Value::Null, &json!(381)]);
+    assert!(!without_token["fixes"].as_array().unwrap().is_empty());
+    let token = unpacked("kine-0.16").join("token");
+    let with_token = kinescope("doctor", &server, &["--token-file", token.to_str().unwrap()]).exits(0).json();
+    check(&with_token, "restorable", "kine");
+    assert_eq!(with_token["token_fits"], true);
+    fs::rename(server.join("db/state.db"), server.join("db/state.db.migrated")).unwrap();
+    let migrated = kinescope("doctor", &server, &[]).exits(1).json();
+    check(&migrated, "not", "new_kine");
+    assert_eq!(migrated["live_keys"], Value::Null);
+    kinescope("doctor", dir.path().join("nothing").as_path(), &[]).cannot(&["no directory of a k3s server"]);
+}
+
+#[test]
+fn a_difference_says_what_became_of_an_object_and_where() {
+    let (old, new) = (unpacked("etcd-3.6").join("early.snapshot"), unpacked("etcd-3.6").join("middle.snapshot"));
+    let fields = [
+        ("key", Is::Text),
+        ("change", Is::Text),
+        ("kind", Is::TextOrNull),
+        ("namespace", Is::TextOrNull),
+        ("name", Is::TextOrNull),
+        ("from_revision", Is::IntOrNull),
+        ("to_revision", Is::IntOrNull),
+    ];
+    for all in [&[][..], &["--all"]] {
+        let lines = kinescope("diff", &old, &[&[new.to_str().unwrap()], all].concat()).exits(1).lines();
+        assert!(lines.len() > 100);
+        for line in &lines {
+            let mut rest = line.clone();
+            let paths = rest.as_object_mut().unwrap().remove("paths").unwrap();
+            shape(&rest, &fields);
+            match line["change"].as_str().unwrap() {
+                "added" => assert!(line["from_revision"].is_null() && line["to_revision"].is_i64()),
+                "removed" => assert!(line["from_revision"].is_i64() && line["to_revision"].is_null()),
+                "changed" => assert!(line["from_revision"].as_i64() < line["to_revision"].as_i64()),
+                other => panic!("{other}"),
+            }
+            let is_object = !line["kind"].is_null();
+            assert!(is_object || !all.is_empty());
+            assert_eq!(
+                line["change"] == "changed" && is_object,
+                paths.as_array().is_some_and(|paths| !paths.is_empty())
+            );
+        }
+    }
+}
+
+#[test]
+fn a_pruning_has_its_numbers_before_and_after() {
+    let dir = tempfile::tempdir().unwrap();
+    for source in [unpacked("etcd-3.6").join("middle.snapshot"), unpacked("kine-0.16").join("final")] {
+        let target = dir.path().join("target");
+        let args = [target.to_str().unwrap(), "--drop", "events", "--force"];
+        let report = kinescope("prune", &source, &args).exits(0).json();
+        let fields = [
+            ("version", Is::Int),
+            ("source", Is::Text),
+            ("target", Is::TextOrNull),
+            ("to", Is::Text),
+            ("current_revision", Is::Int),
+            ("before", Is::Object),
+            ("after", Is::Object),
+            ("dropped", Is::List),
+            ("unsure", Is::List),
+            ("left_out", Is::List),
+            ("translated", Is::List),
+            ("notes", Is::List),
+        ];
+        shape(&report, &fields);
+        let numbers = [
+            ("bytes", Is::Int),
+            ("live_keys", Is::Int),
+            ("changes", Is::Int),
+            ("compact_revision", Is::Int),
+            ("hash_kv", Is::IntOrNull),
+        ];
+        for (path, side) in [(&source, "before"), (&target, "after")] {
+            shape(&report[side], &numbers);
+            let info = kinescope("info", path, &[]).exits(0).json();
+            assert_eq!(report[side]["bytes"], info["bytes"]["file"]);
+            for same in ["live_keys", "changes", "compact_revision", "hash_kv"] {
+                assert_eq!(report[side][same], *info.get(same).unwrap_or(&Value::Null), "{side} {same}");
+            }
+        }
+        let dropped = [("key", Is::Text), ("revision", Is::Int), ("value_size", Is::Int), ("why", Is::Text)];
+        let list = report["dropped"].as_array().unwrap();
+        assert!(!list.is_empty());
+        list.iter().for_each(|line| shape(line, &dropped));
+    }
+}
+
+#[test]
+fn a_redaction_says_what_it_replaced_and_what_is_noise() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("target");
+    let report =
+        kinescope("redact", &unpacked("etcd-3.6").join("middle.snapshot"), &[target.to_str().unwrap()]).exits(1).json();
+    let fields = [
+        ("version", Is::Int),
+        ("source", Is::Text),
+        ("target", Is::TextOrNull),
+        ("to", Is::Text),
+        ("bytes", Is::Int),
+        ("live_keys", Is::Int),
+        ("changes", Is::Int),
+        ("current_revision", Is::Int),
+        ("compact_revision", Is::Int),
+        ("hash_kv", Is::IntOrNull),
+        ("secrets", Is::Int),
+        ("looked_for", Is::Int),
+        ("replaced", Is::Object),
+        ("elsewhere", Is::List),
+        ("opened", Is::Int),
+        ("noise", Is::List),
+        ("left_out", Is::List),
+        ("translated", Is::List),
+        ("notes", Is::List),
+    ];
+    shape(&report, &fields);
+    let replaced = ["values", "elsewhere", "private_keys", "tokens"].map(|name| (name, Is::Int));
+    shape(&report["replaced"], &replaced);
+    let noise = report["noise"].as_array().unwrap();
+    assert!(!noise.is_empty());
+    noise.iter().for_each(|noise| shape(noise, &[("key", Is::Text), ("values", Is::Int), ("why", Is::Text)]));
+    let info = kinescope("info", &target, &[]).exits(0).json();
+    for same in ["live_keys", "changes", "current_revision", "hash_kv"] {
+        assert_eq!(report[same], info[same], "{same}");
+    }
+}

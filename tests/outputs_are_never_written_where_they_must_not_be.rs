@@ -286,14 +286,21 @@ fn check_writes_nothing_and_asks_for_no_free_name() {
     assert_eq!(names_in(dir.path()), ["state.db"]);
 }
 
-/// What puts objects writes by the same rules as what converts.
+/// What makes another store of one writes by the same rules as what converts.
 #[test]
-fn put_writes_where_a_conversion_would() {
+fn put_prune_and_redact_write_where_a_conversion_would() {
+    for (command, code) in [(&["put", "--delete", "ns/kube-public"][..], 0), (&["prune"], 0), (&["redact"], 1)] {
+        writes_as_a_conversion_would(command, code);
+    }
+}
+
+/// `code` is how the command ends that has written.
+fn writes_as_a_conversion_would(command: &[&str], code: i32) {
     let dir = dir();
     let input = copy(&unpacked("kine-0.11").join("early.backup.db"), dir.path().join("db/state.db"));
     let put = |target: &Path, more: &[&str]| {
-        let args = ["put", input.to_str().unwrap(), target.to_str().unwrap(), "--delete", "ns/kube-public"];
-        run([&args, more].concat())
+        let paths = [input.to_str().unwrap(), target.to_str().unwrap()];
+        run([&command[..1], &paths, &command[1..], more].concat())
     };
     let before = everything(dir.path());
     for force in [&[][..], &["--force"]] {
@@ -303,11 +310,11 @@ fn put_writes_where_a_conversion_would() {
         assert!(everything(dir.path()) == before);
     }
     let target = dir.path().join("new.db");
-    put(&target, &["--check"]).exits(0);
+    put(&target, &["--check"]).exits(code);
     assert!(everything(dir.path()) == before);
-    put(&target, &[]).exits(0);
+    put(&target, &[]).exits(code);
     put(&target, &[]).cannot(&["exists already", "--force"]);
-    put(&target, &["--force"]).exits(0);
+    put(&target, &["--force"]).exits(code);
     assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o7777, 0o600);
     fs::write(dir.path().join("new.db-wal"), "").unwrap();
     put(&target, &["--force"]).cannot(&["new.db-wal", "move it away"]);

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use command::{copy, kinescope, ran, run};
 use fixtures::unpacked;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 21] = [
     "tui",
     "info",
     "verify",
@@ -23,9 +23,14 @@ const COMMANDS: [&str; 16] = [
     "grep",
     "log",
     "dump",
+    "diff",
     "extract",
+    "undelete",
     "convert",
     "put",
+    "prune",
+    "redact",
+    "recover",
     "bootstrap",
     "config",
     "completions",

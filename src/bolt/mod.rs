@@ -17,6 +17,7 @@ mod hash;
 mod meta;
 mod page;
 mod plan;
+mod scan;
 mod tree;
 mod write;
 
@@ -25,5 +26,6 @@ pub use hash::HashingSink;
 pub use meta::{ByteOrder, Choice, Meta, MetaFault, MetaSlot, Metas, PageSize};
 pub use page::{Cell, Child, Page, PageFault, PageKind, PageNo};
 pub use plan::{BuildError, Fill, Format, Layout, Plan};
+pub use scan::{Image, Scan};
 pub use tree::{Bolt, Bucket, Home, Item, Items, Leaf, OpenError, Tree};
 pub use write::{Sink, Writer};

@@ -1,6 +1,8 @@
 //! The tree of buckets: from the chosen meta to every leaf, each page taken once, each key range checked against its
 //! parent's.
 
+use rayon::prelude::*;
+
 use super::census::{PageSet, Tally};
 use super::meta::{Meta, MetaFault, MetaSlot, Metas, NoMeta};
 use super::page::{BUCKET_FLAG, ELEMENT, HEADER, Page, PageFault, PageKind, PageNo};
@@ -10,6 +12,8 @@ use crate::source::{Bytes, Damage, FileName, Place};
 const MAX_DEPTH: u32 = 64;
 /// Length of a bucket's header inside its value (bbolt `internal/common/bucket.go` `InBucket`: root, sequence).
 const BUCKET_HEADER: usize = 16;
+/// At least so many pages one task looks at before they are walked.
+const PAGES_PER_TOUCH: usize = 64;
 
 /// Why a file cannot be read as bbolt at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -350,10 +354,29 @@ impl Bolt {
         match *tree {
             Tree::Inline(leaf) => vec![leaf],
             Tree::Root(root) => {
+                self.touch(root);
                 let mut walk = Walk { bolt: self, claims, tally, damage, leaves: Vec::new() };
                 walk.tree(root);
                 walk.leaves
             }
+        }
+    }
+
+    /// Looks at the header of every page of a tree with all threads, level by level, and keeps nothing: the walk, which
+    /// sees one page after the other, then does not wait for each of them to be mapped. A tree that has more pages than the
+    /// file is no tree; the walk finds out why.
+    fn touch(&self, root: PageNo) {
+        let children = |no: &PageNo| {
+            let page = self.page(*no).ok().filter(|page| page.kind == PageKind::Branch);
+            let count = page.as_ref().map_or(0, Page::cells);
+            (0..count).filter_map(move |index| Some(page.as_ref()?.child(index)?.page))
+        };
+        let mut room = self.pages();
+        let mut level = vec![root];
+        for _ in 0..MAX_DEPTH {
+            let Some(left) = room.checked_sub(level.len() as u64).filter(|_| !level.is_empty()) else { return };
+            room = left;
+            level = level.par_iter().with_min_len(PAGES_PER_TOUCH).flat_map_iter(children).collect();
         }
     }
 
@@ -485,6 +508,19 @@ impl Leaf {
         let floor = HEADER + ELEMENT * usize::from(page.map_or(0, |page| page.cells()));
         let (lower, upper) = (self.lower.map(|span| bolt.slice(span)), self.upper.map(|span| bolt.slice(span)));
         Items { bolt, damage, home: self.home, page, next: 0, last: None, lower, upper, floor }
+    }
+
+    /// Reads the first and the last byte of each value and keeps nothing: one access does not wait for the other, so that
+    /// memory is asked for many values at once before they are decoded one by one.
+    pub fn touch(&self, bolt: &Bolt) {
+        let bytes = bolt.slice(self.span);
+        let Ok(page) = Page::from_header(bytes, bolt.meta.order, self.home.page(), self.span.at) else { return };
+        let mut seen = 0;
+        for cell in (0..page.cells()).filter_map(|index| page.cell(index)) {
+            let value = bytes.get(cell.value).unwrap_or_default();
+            seen ^= value.first().copied().unwrap_or(0) ^ value.last().copied().unwrap_or(0);
+        }
+        std::hint::black_box(seen);
     }
 
     /// The leaf's bytes, continuation pages included.

@@ -5,7 +5,10 @@ use crate::ops::convert::ConvertError;
 use crate::ops::doctor::DoctorError;
 use crate::ops::keyring::KeyringError;
 use crate::ops::output::OutputError;
+use crate::ops::prune::PruneError;
 use crate::ops::put::PutError;
+use crate::ops::recover::RecoverError;
+use crate::ops::redact::RedactError;
 use crate::ops::store::OpenError;
 use crate::source::{Damage, SourceError};
 
@@ -55,6 +58,15 @@ pub enum Failure {
     /// Objects could not be put.
     #[error(transparent)]
     Put(#[from] PutError),
+    /// A store could not be pruned.
+    #[error(transparent)]
+    Prune(#[from] PruneError),
+    /// A store could not be redacted.
+    #[error(transparent)]
+    Redact(#[from] RedactError),
+    /// A recovery could not be written.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
     /// A directory could not be looked at.
     #[error(transparent)]
     Doctor(#[from] DoctorError),

@@ -9,8 +9,10 @@ use super::release::ReleaseArg;
 use super::source::{SourceArgs, close};
 use super::ui::Ui;
 use crate::kube::selector::{LabelSelector, Selection};
+use crate::model::Evidence;
 use crate::ops::extract::{self, Asked, Bundle, LeftOutFor, Mode, Wanted};
 use crate::ops::objects::Objects;
+use crate::ops::undelete::{Undeleted, Wanted as Search, undelete};
 use crate::render;
 use clap::ValueEnum;
 
@@ -53,6 +55,9 @@ pub struct Args {
     force: bool,
     #[command(flatten)]
     at: AtArg,
+    /// What was deleted and is still in the file, as `undelete` lists it, instead of what is live
+    #[arg(long, conflicts_with = "at")]
+    deleted: bool,
     /// Secrets too
     #[arg(long)]
     reveal: bool,
@@ -76,12 +81,19 @@ enum For {
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     let source = args.source.open_and_hash(ui)?;
-    let history = source.store.history();
+    let undeleted = args.deleted.then(|| undelete(&source, Search::default()));
+    let history = undeleted.as_ref().map_or(source.store.history(), |undeleted| &undeleted.history);
     let revision = args.at.resolve(history, ui)?;
     let keyring = args.keyring.keyring(&source, ui)?;
     let objects = Objects::new(history, &keyring, args.release.kubernetes_version, revision);
     let mut outcome = Outcome::Done;
-    let asked = asked(args, &objects, &mut outcome, ui)?;
+    let mut asked = asked(args, &objects, &mut outcome, ui)?;
+    if let Some(undeleted) = &undeleted {
+        for note in &undeleted.notes {
+            ui.note(note);
+        }
+        only_deleted(&mut asked, undeleted, &mut outcome, ui);
+    }
     let mode = match args.mode {
         For::Apply => Mode::Apply,
         For::Create => Mode::Create,
@@ -153,6 +165,26 @@ fn asked<'s>(args: &Args, objects: &Objects<'s>, outcome: &mut Outcome, ui: &Ui)
         }
     }
     Ok(asked)
+}
+
+/// Keeps what was deleted and can be relied on.
+fn only_deleted(asked: &mut Vec<Asked<'_>>, undeleted: &Undeleted, outcome: &mut Outcome, ui: &Ui) {
+    let mut doubtful = 0;
+    asked.retain(|asked| match undeleted.of_key(asked.change.key) {
+        Some(deleted) if deleted.evidence == Evidence::Doubtful => {
+            doubtful += 1;
+            false
+        }
+        Some(_) => true,
+        None => false,
+    });
+    if doubtful > 0 {
+        ui.note(format!("{doubtful} objects are left out because their bytes are doubtful; `undelete` lists them"));
+    }
+    if asked.is_empty() {
+        ui.note("nothing of that was deleted and is still in the file");
+        *outcome = Outcome::Found;
+    }
 }
 
 /// Says what is not in the bundle and what may surprise in it: the first of each, and how many there are.

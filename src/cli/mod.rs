@@ -6,6 +6,7 @@ mod bootstrap;
 mod completions;
 mod config;
 mod convert;
+mod diff;
 mod doctor;
 mod dump;
 mod exit;
@@ -21,11 +22,15 @@ mod ls;
 mod man;
 mod moment;
 mod progress;
+mod prune;
 mod put;
+mod recover;
+mod redact;
 mod release;
 mod source;
 mod tui;
 mod ui;
+mod undelete;
 mod verify;
 
 use std::ffi::OsString;
@@ -86,9 +91,14 @@ enum Command {
     Grep(grep::Args),
     Log(log::Args),
     Dump(dump::Args),
+    Diff(diff::Args),
     Extract(extract::Args),
+    Undelete(undelete::Args),
     Convert(convert::Args),
     Put(put::Args),
+    Prune(prune::Args),
+    Redact(redact::Args),
+    Recover(recover::Args),
     Bootstrap(bootstrap::Args),
     Config(config::Args),
     Completions(completions::Args),
@@ -134,9 +144,14 @@ pub fn main() -> u8 {
         Command::Grep(args) => grep::run(&args, &mut ui),
         Command::Log(args) => log::run(&args, &mut ui),
         Command::Dump(args) => dump::run(&args, &mut ui),
+        Command::Diff(args) => diff::run(&args, &mut ui),
         Command::Extract(args) => extract::run(&args, &mut ui),
+        Command::Undelete(args) => undelete::run(&args, &mut ui),
         Command::Convert(args) => convert::run(&args, &mut ui),
+        Command::Prune(args) => prune::run(&args, &mut ui),
+        Command::Redact(args) => redact::run(&args, &mut ui),
         Command::Put(args) => put::run(&args, &mut ui),
+        Command::Recover(args) => recover::run(&args, &mut ui),
         Command::Bootstrap(args) => bootstrap::run(&args, &mut ui),
         Command::Verify(args) => verify::run(&args, &mut ui),
         Command::Doctor(args) => doctor::run(&args, &mut ui),

@@ -1,5 +1,7 @@
 //! `--at`: the moment that is shown.
 
+use std::path::{Path, PathBuf};
+
 use jiff::Timestamp;
 
 use super::exit::Failure;
@@ -69,5 +71,49 @@ impl AtArg {
             ));
         }
         Ok(revision)
+    }
+}
+
+/// `PATH`, `PATH@REV` or `PATH@TIME`: a store at a moment, where a command takes two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    /// The store.
+    pub path: PathBuf,
+    /// The moment, as [`AtArg`] takes it.
+    pub at: Option<String>,
+}
+
+impl Located {
+    /// Takes an argument apart. A file whose name has an `@` in it is that file.
+    pub fn new(argument: &Path) -> Self {
+        let whole = || Self { path: argument.to_owned(), at: None };
+        if argument.exists() {
+            return whole();
+        }
+        let Some((path, at)) = argument.to_str().and_then(|text| text.rsplit_once('@')) else { return whole() };
+        let is_moment = at.parse::<i64>().is_ok() || at.parse::<Timestamp>().is_ok();
+        match is_moment && !path.is_empty() {
+            true => Self { path: path.into(), at: Some(at.to_owned()) },
+            false => whole(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_revision_or_a_time_stands_behind_a_path() {
+        let located = |text: &str| {
+            let Located { path, at } = Located::new(Path::new(text));
+            (path.to_str().unwrap().to_owned(), at)
+        };
+        assert_eq!(located("a.db@12"), ("a.db".to_owned(), Some("12".to_owned())));
+        assert_eq!(located("-@7"), ("-".to_owned(), Some("7".to_owned())));
+        let time = "2026-01-02T15:04:05Z";
+        assert_eq!(located(&format!("a@b.db@{time}")), ("a@b.db".to_owned(), Some(time.to_owned())));
+        assert_eq!(located("user@host/a.db"), ("user@host/a.db".to_owned(), None));
+        assert_eq!(located("@12"), ("@12".to_owned(), None));
     }
 }

@@ -35,7 +35,7 @@ pub fn broken_chains(file: &FileName, history: &History) -> Vec<Damage> {
         for change in history.changes_of(key) {
             let what = match before {
                 Some(before) => contradiction(before, change),
-                None => lost_beginning(history, change),
+                None => other_than_first(history, change).or_else(|| lost_beginning(history, change)),
             };
             if let Some(what) = what {
                 let key = String::from_utf8_lossy(history.keys().get(key)).into_owned();
@@ -74,6 +74,22 @@ fn contradiction(before: &Change, change: &Change) -> Option<String> {
             last.known().unwrap_or(0)
         )),
     }
+}
+
+/// The oldest row of a key that is there: it has version 1 exactly when its life begins with it. Conversions give the
+/// apiserver's own key the version that its value says.
+fn other_than_first(history: &History, change: &Change) -> Option<String> {
+    let (create, version) = match (change.op, change.create_revision, change.version) {
+        (Op::Put, Some(create), Version::Known(version)) => (create, version),
+        _ => return None,
+    };
+    let is_other = (version == 1) != (create == change.revision.main) && history.keys().get(change.key) != COMPACT_KEY;
+    is_other.then(|| {
+        format!(
+            "revision {} has version {version} of a life begun at {create}: the first of a life, and no other, is version 1",
+            change.revision
+        )
+    })
 }
 
 /// The oldest row of a key that is not the first of its life, though that life began above the compact revision: nothing

@@ -91,7 +91,7 @@ impl Meta {
         meta
     }
 
-    fn take(&mut self, bucket: &[u8], key: &[u8], value: &[u8]) -> Result<(), (&'static str, String)> {
+    pub(super) fn take(&mut self, bucket: &[u8], key: &[u8], value: &[u8]) -> Result<(), (&'static str, String)> {
         let shown = || key.escape_ascii().to_string();
         match bucket {
             b"meta" => return self.take_meta(key, value),

@@ -3,6 +3,7 @@
 //! Facts are from etcd's source at 3.4 to 3.7: `server/storage/schema` for the buckets, `server/storage/mvcc` for rows,
 //! compaction and hashes, `etcdutl/snapshot` for snapshots.
 
+mod align;
 mod apply;
 mod consistency;
 pub mod datadir;
@@ -13,12 +14,14 @@ mod meta;
 pub mod proto;
 pub mod replay;
 mod rows;
+pub mod salvage;
 mod store;
 mod tail;
 mod txn;
 pub mod wal;
 mod write;
 
+pub use align::Missing;
 pub use meta::{Alarm, Meta};
 pub use rows::Row;
 pub use store::{BUCKETS, OpenError, Store};

@@ -26,27 +26,26 @@ pub struct Row {
     pub record: ValueRef,
 }
 
-struct Scanned<'a> {
-    row: Row,
-    key: &'a [u8],
+pub(super) struct Scanned<'a> {
+    pub row: Row,
+    pub key: &'a [u8],
 }
 
 /// How many leaves one task reads: few tasks, so that handing them out costs nothing beside reading.
 const LEAVES_PER_TASK: usize = 256;
+/// How many leaves are touched before they are read: what was touched must still be in the cache when it is read.
+const LEAVES_PER_TOUCH: usize = 32;
 
 /// All rows in the order of the bucket, with their keys. What is no row of etcd is reported and left out.
 pub fn scan(bolt: &Bolt, leaves: &[Leaf], damage: &mut Vec<Damage>) -> (Keys, Vec<Row>) {
     let found: Vec<(Vec<Scanned<'_>>, Vec<Damage>)> =
         leaves.par_chunks(LEAVES_PER_TASK).map(|leaves| scan_leaves(bolt, leaves)).collect();
-    let names: Vec<&[u8]> = found.iter().flat_map(|(rows, _)| rows).map(|scanned| scanned.key).collect();
+    let (parts, faults): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    damage.extend(faults.into_iter().flatten());
+    let scanned: Vec<&Scanned<'_>> = parts.iter().flatten().collect();
+    let names: Vec<&[u8]> = scanned.par_iter().map(|scanned| scanned.key).collect();
     let (keys, ids) = Keys::intern(&names);
-    drop(names);
-    let mut rows = Vec::with_capacity(ids.len());
-    let mut ids = ids.into_iter();
-    for (scanned, faults) in found {
-        rows.extend(scanned.into_iter().zip(ids.by_ref()).map(|(scanned, key)| Row { key, ..scanned.row }));
-        damage.extend(faults);
-    }
+    let rows = scanned.par_iter().zip(&ids).map(|(scanned, &key)| Row { key, ..scanned.row }).collect();
     (keys, rows)
 }
 
@@ -54,7 +53,10 @@ fn scan_leaves<'a>(bolt: &'a Bolt, leaves: &[Leaf]) -> (Vec<Scanned<'a>>, Vec<Da
     let mut faults = Vec::new();
     let mut rows = Vec::with_capacity(leaves.iter().map(|leaf| usize::from(leaf.count)).sum());
     let mut frame = Frame::default();
-    for leaf in leaves {
+    for (at, leaf) in leaves.iter().enumerate() {
+        if at % LEAVES_PER_TOUCH == 0 {
+            leaves.iter().skip(at).take(LEAVES_PER_TOUCH).for_each(|leaf| leaf.touch(bolt));
+        }
         let mut bad = Vec::new();
         for item in leaf.items(bolt, &mut faults) {
             let tell = |id, what| {
@@ -79,7 +81,7 @@ fn scan_leaves<'a>(bolt: &'a Bolt, leaves: &[Leaf]) -> (Vec<Scanned<'a>>, Vec<Da
 /// A record that decodes, and yet is not what etcd writes: it encodes fields in order and leaves zeros out, and a tombstone
 /// has nothing but its key (etcd server/storage/mvcc/kvstore_txn.go, delete). A changed tag would else pass for a field of
 /// a later etcd, and take a value or a lease with it.
-fn foreign(row: &Row, value: &KeyValue<'_>, record: &[u8], frame: &mut Frame) -> Option<String> {
+pub(super) fn foreign(row: &Row, value: &KeyValue<'_>, record: &[u8], frame: &mut Frame) -> Option<String> {
     if row.at.tombstone && *value != (KeyValue { key: value.key, ..KeyValue::default() }) {
         return Some(format!("the tombstone of revision {} holds more than its key", row.at.revision));
     }
@@ -91,9 +93,13 @@ fn foreign(row: &Row, value: &KeyValue<'_>, record: &[u8], frame: &mut Frame) ->
         .then(|| format!("the record of revision {} is not encoded as etcd encodes it", row.at.revision))
 }
 
-type Fault = (&'static str, String);
+pub(super) type Fault = (&'static str, String);
 
-fn decode<'a>(row_key: &[u8], record: &'a [u8], record_at: u64) -> Result<(Scanned<'a>, KeyValue<'a>), Fault> {
+pub(super) fn decode<'a>(
+    row_key: &[u8],
+    record: &'a [u8],
+    record_at: u64,
+) -> Result<(Scanned<'a>, KeyValue<'a>), Fault> {
     let shown = row_key.escape_ascii();
     let at = RowKey::decode(row_key).ok_or_else(|| ("row-key", format!("{shown} in bucket key is no revision")))?;
     let value = KeyValue::decode(record)

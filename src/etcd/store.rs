@@ -46,10 +46,10 @@ pub enum OpenError {
 }
 
 /// The values of an etcd store: most in the database file, those of replayed entries in the WAL's segments.
-struct Values {
-    name: FileName,
-    db: Bytes,
-    wal: Option<Wal>,
+pub(super) struct Values {
+    pub name: FileName,
+    pub db: Bytes,
+    pub wal: Option<Wal>,
 }
 
 /// A value's place: the number of its file above, the offset in it below. 48 bits hold 256 TiB.
@@ -125,7 +125,6 @@ impl Store {
         let leaves = buckets.iter().find(|(bucket, _)| bucket.name == b"key").map(|(_, leaves)| leaves.as_slice());
         let (keys, rows) = rows::scan(&bolt, leaves.unwrap_or_default(), &mut damage);
         let mut contradictions = missing_buckets(&db.name, buckets);
-        contradictions.extend(double_rows(&db.name, &rows));
         contradictions.extend(unscheduled_compaction(&db.name, &meta));
         let (keys, rows, meta, replayed) = match &wal {
             None => (keys, rows, meta, None),
@@ -137,9 +136,14 @@ impl Store {
             }
         };
         let values = Arc::new(Values { name: db.name.clone(), db: db.bytes.clone(), wal });
-        let history = history(keys, &rows, &meta, values.clone());
+        let check_rows = || {
+            let mut found = double_rows(&db.name, &rows);
+            found.extend(broken_transactions(&db.name, &rows, meta.compact_revision()));
+            found
+        };
+        let (history, found) = rayon::join(|| history(keys, &rows, &meta, values.clone()), check_rows);
         contradictions.extend(broken_chains(&db.name, &history));
-        contradictions.extend(broken_transactions(&db.name, &rows, history.compact_revision()));
+        contradictions.extend(found);
         damage.sort();
         damage.dedup();
         let is_snapshot_shaped = Trailer::is_present(db.bytes.len());

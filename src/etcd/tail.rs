@@ -75,7 +75,7 @@ fn join(keys: &Keys, all_old: &[Row], kept: Vec<Row>, new: &[replay::NewRow]) ->
     (joined, rows)
 }
 
-fn before(meta: &Meta) -> Before {
+pub(super) fn before(meta: &Meta) -> Before {
     let members_with =
         |kind: &str| meta.alarms.iter().filter(|alarm| alarm.kind == kind).map(|alarm| alarm.member).collect();
     Before {

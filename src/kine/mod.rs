@@ -5,6 +5,7 @@
 
 mod consistency;
 mod rows;
+pub mod salvage;
 pub mod schema;
 mod store;
 mod write;

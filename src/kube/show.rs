@@ -80,6 +80,11 @@ pub struct Viewer {
 }
 
 impl Viewer {
+    /// For many objects of one store: parts that come again are copied from what they looked like before.
+    pub fn for_many() -> Self {
+        Self { decoder: Decoder::for_many(), ..Self::default() }
+    }
+
     /// Sends the object that `value` holds, decrypted, to `sink`. On an error the sink may have part of it.
     ///
     /// # Errors

@@ -34,6 +34,28 @@ impl FieldName {
     }
 }
 
+/// All that decides how a value is written, but for the value: see [`Sink::spot`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Spot {
+    /// JSON without white space is the same everywhere.
+    CompactJson,
+    /// JSON with so many spaces per level, at this depth.
+    Json(usize, usize),
+    /// YAML below a key with so many spaces before it.
+    Yaml(usize),
+    /// YAML of an item of a list, with so many spaces before the `-`.
+    YamlItem(usize),
+}
+
+/// How far a sink has come: see [`Sink::mark`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// Bytes written.
+    pub at: usize,
+    /// What the sink has noticed beside what it wrote.
+    pub noticed: usize,
+}
+
 /// Takes the tokens of one value in order. Members of an object come already in the order that [`Sink::ORDER`] names:
 /// whoever produces the tokens sorts.
 pub trait Sink {
@@ -73,6 +95,21 @@ pub trait Sink {
     fn json_as_it_is(&mut self, _text: &str) -> bool {
         false
     }
+    /// Where the value of a field or an item of a list comes next, if what is written of it then depends on nothing else, and can be taken over
+    /// from an equal spot.
+    fn spot(&self) -> Option<Spot> {
+        None
+    }
+    /// Remembers where the next value begins.
+    fn mark(&self) -> Mark {
+        Mark::default()
+    }
+    /// What was written of the value that began at `mark` and has ended; `None` if more came of it than text.
+    fn since(&self, _mark: Mark) -> Option<&[u8]> {
+        None
+    }
+    /// Writes a value that [`Sink::since`] gave, at an equal spot.
+    fn take_over(&mut self, _text: &[u8]) {}
     /// A secret value of so many bytes, which must not be shown.
     fn masked(&mut self, len: usize) {
         self.string(&mask(len));

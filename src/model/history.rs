@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::{Change, KeyId, Keys, LeaseRef, Op, ReadValue, ValueRef};
 use crate::source::Damage;
 
@@ -220,6 +222,11 @@ impl History {
         self.values.read(at)
     }
 
+    /// What reads its values, for a history that is made of several.
+    pub fn values(&self) -> Arc<dyn ReadValue> {
+        self.values.clone()
+    }
+
     /// The newest change of a key, where it is a put: the key's live value.
     pub fn live(&self, key: KeyId) -> Option<&Change> {
         self.changes_of(key).next_back().filter(|change| change.op == Op::Put)
@@ -227,20 +234,22 @@ impl History {
 
     /// How much there is.
     pub fn counts(&self) -> Counts {
-        let mut counts = Counts { changes: self.changes.len() as u64, ..Counts::default() };
-        let mut all_bytes = 0;
-        for change in &self.changes {
-            match change.op {
-                Op::Put => all_bytes += u64::from(change.value.len),
-                Op::Delete => counts.tombstones += 1,
-            }
+        let of_change = |change: &Change| match change.op {
+            Op::Put => (u64::from(change.value.len), 0),
+            Op::Delete => (0, 1),
+        };
+        let of_key = |key: KeyId| self.live(key).map_or((0, 0), |change| (1, u64::from(change.value.len)));
+        let sum = |a: (u64, u64), b: (u64, u64)| (a.0.saturating_add(b.0), a.1.saturating_add(b.1));
+        let (all_bytes, tombstones) = self.changes.par_iter().map(of_change).reduce(|| (0, 0), sum);
+        let (live_keys, live_bytes) =
+            (0..self.keys.len()).into_par_iter().map(KeyId::at).map(of_key).reduce(|| (0, 0), sum);
+        Counts {
+            live_keys,
+            changes: self.changes.len() as u64,
+            tombstones,
+            live_bytes,
+            superseded_bytes: all_bytes.saturating_sub(live_bytes),
         }
-        for change in self.keys.ids().filter_map(|key| self.live(key)) {
-            counts.live_keys += 1;
-            counts.live_bytes += u64::from(change.value.len);
-        }
-        counts.superseded_bytes = all_bytes - counts.live_bytes;
-        counts
     }
 }
 

@@ -1,8 +1,8 @@
 //! The keys of a store, each kept once.
 
-use std::collections::HashMap;
 use std::hash::BuildHasher;
 
+use hashbrown::HashTable;
 use rayon::prelude::*;
 
 /// A key by its number in [`Keys`].
@@ -33,20 +33,24 @@ pub struct Keys {
 impl Keys {
     /// Sorts the distinct keys among `names`; gives them with the id of each input, in input order.
     pub fn intern(names: &[&[u8]]) -> (Self, Vec<KeyId>) {
-        let (distinct, first_ids) = distinct(names);
-        let mut order: Vec<(&[u8], u32)> = distinct.iter().copied().zip(0..).collect();
-        order.par_sort_unstable();
-        let mut rank = vec![0u32; distinct.len()];
+        let (shares, places) = distinct(names);
+        let mut order: Vec<Sorted<'_>> = Vec::with_capacity(shares.iter().map(Share::len).sum());
+        order.extend(shares.iter().flat_map(Share::names).zip(0..).map(|(name, at)| Sorted { front: 0, name, at }));
+        let common = common_prefix(&order);
+        order.par_iter_mut().for_each(|key| key.front = front(key.name, common));
+        order.par_sort_unstable_by(|a, b| a.front.cmp(&b.front).then_with(|| a.name.cmp(b.name)));
+        let mut rank = vec![0u32; order.len()];
         let mut keys = Self::default();
         keys.ends.reserve_exact(order.len());
-        for (place, &(name, at)) in order.iter().enumerate() {
-            if let Some(slot) = rank.get_mut(at as usize) {
+        keys.bytes.reserve_exact(shares.iter().map(|share| share.bytes.len()).sum());
+        for (place, key) in order.iter().enumerate() {
+            if let Some(slot) = rank.get_mut(key.at as usize) {
                 *slot = place as u32;
             }
-            keys.bytes.extend_from_slice(name);
+            keys.bytes.extend_from_slice(key.name);
             keys.ends.push(keys.bytes.len());
         }
-        let ids = first_ids.into_iter().map(|at| KeyId(rank.get(at as usize).copied().unwrap_or(u32::MAX))).collect();
+        let ids = places.into_iter().map(|at| KeyId(rank.get(at as usize).copied().unwrap_or(u32::MAX))).collect();
         (keys, ids)
     }
 
@@ -99,41 +103,94 @@ impl Keys {
     }
 }
 
-/// So many threads find the distinct keys, each those with its share of the hashes.
+/// A key on its way to its place: most comparisons end at `front`, which needs no other memory.
+struct Sorted<'a> {
+    front: u128,
+    name: &'a [u8],
+    at: u32,
+}
+
+/// The length of what all keys begin with.
+fn common_prefix(keys: &[Sorted<'_>]) -> usize {
+    let Some(first) = keys.first() else { return 0 };
+    let shared = |key: &Sorted<'_>| first.name.iter().zip(key.name).take_while(|(a, b)| a == b).count();
+    keys.iter().map(shared).min().unwrap_or(0)
+}
+
+/// The 16 bytes behind the common prefix as a number that sorts as they do; what a shorter key lacks counts as zeros.
+fn front(name: &[u8], common: usize) -> u128 {
+    let mut bytes = [0; 16];
+    for (to, from) in bytes.iter_mut().zip(name.get(common..).unwrap_or_default()) {
+        *to = *from;
+    }
+    u128::from_be_bytes(bytes)
+}
+
+/// The keys are shared out by their hashes into so many parts: each is found by one task, and small enough for a cache.
 const SHARES: u64 = 8;
 
-/// The distinct names in any order, and for each name the place of its like among them.
-fn distinct<'a>(names: &[&'a [u8]]) -> (Vec<&'a [u8]>, Vec<u32>) {
-    let state = foldhash::fast::RandomState::default();
-    let shares: Vec<u8> = names.par_iter().map(|name| (state.hash_one(name) % SHARES) as u8).collect();
-    let found: Vec<(Vec<&'a [u8]>, Vec<u32>)> = (0..SHARES as u8)
-        .into_par_iter()
-        .map(|share| {
-            let mut seen: HashMap<&'a [u8], u32, foldhash::fast::RandomState> = HashMap::default();
-            let mut distinct: Vec<&'a [u8]> = Vec::new();
-            let own = names.iter().zip(&shares).filter(|(_, of)| **of == share).map(|(name, _)| *name);
-            let places = own.map(|name| {
-                *seen.entry(name).or_insert_with(|| {
-                    distinct.push(name);
-                    (distinct.len() - 1) as u32
-                })
-            });
-            let places = places.collect();
-            (distinct, places)
-        })
-        .collect();
-    let mut all = Vec::with_capacity(found.iter().map(|(distinct, _)| distinct.len()).sum());
-    let mut runs: Vec<(u32, std::vec::IntoIter<u32>)> = Vec::with_capacity(found.len());
-    for (distinct, places) in found {
-        runs.push((all.len() as u32, places.into_iter()));
-        all.extend(distinct);
+/// The distinct keys of one share, copied together: names that are compared often should not lie all over a file.
+#[derive(Default)]
+struct Share {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    /// For each name of this share, in the order of the input, its place among the distinct ones.
+    places: Vec<u32>,
+}
+
+impl Share {
+    fn find(share: u64, names: &[&[u8]], hashes: &[u64]) -> Self {
+        let mut found = Self::default();
+        let mut seen: HashTable<(u64, u32)> = HashTable::new();
+        for (name, &hash) in names.iter().zip(hashes).filter(|(_, hash)| **hash % SHARES == share) {
+            let is_same = |&(other, place): &(u64, u32)| other == hash && found.name(place as usize) == *name;
+            let place = match seen.find(hash, is_same) {
+                Some(&(_, place)) => place,
+                None => {
+                    let place = found.len() as u32;
+                    found.bytes.extend_from_slice(name);
+                    found.ends.push(found.bytes.len());
+                    seen.insert_unique(hash, (hash, place), |&(hash, _)| hash);
+                    place
+                }
+            };
+            found.places.push(place);
+        }
+        found
     }
-    let place_of = |share: &u8| {
-        let (start, places) = runs.get_mut(usize::from(*share))?;
+
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn name(&self, place: usize) -> &[u8] {
+        let end = self.ends.get(place).copied().unwrap_or(0);
+        let start = place.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    fn names(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.len()).map(|place| self.name(place))
+    }
+}
+
+/// The distinct names, and for each name the place of its like among those of all shares, one after the other.
+fn distinct(names: &[&[u8]]) -> (Vec<Share>, Vec<u32>) {
+    let state = foldhash::fast::RandomState::default();
+    let hashes: Vec<u64> = names.par_iter().map(|name| state.hash_one(name)).collect();
+    let mut shares: Vec<Share> = (0..SHARES).into_par_iter().map(|share| Share::find(share, names, &hashes)).collect();
+    let mut start = 0;
+    let mut runs: Vec<(u32, std::vec::IntoIter<u32>)> = Vec::with_capacity(shares.len());
+    for share in &mut shares {
+        runs.push((start, std::mem::take(&mut share.places).into_iter()));
+        start += share.len() as u32;
+    }
+    let place_of = |hash: &u64| {
+        let (start, places) = runs.get_mut((*hash % SHARES) as usize)?;
         Some(*start + places.next()?)
     };
-    let places = shares.iter().map(place_of).map(|place| place.unwrap_or(u32::MAX)).collect();
-    (all, places)
+    let places = hashes.iter().map(place_of).map(|place| place.unwrap_or(u32::MAX)).collect();
+    (shares, places)
 }
 
 #[cfg(test)]
@@ -148,5 +205,21 @@ mod tests {
         assert_eq!(keys.find(b"/a/x"), Some(ids[4]));
         assert_eq!(keys.find(b"/c"), None);
         assert_eq!(keys.with_prefix(b"/a").map(|id| keys.get(id)).collect::<Vec<_>>(), [&b"/a"[..], b"/a/x"]);
+    }
+    #[test]
+    fn keys_that_differ_only_behind_what_is_compared_first_are_sorted_too() {
+        let names: Vec<Vec<u8>> = (0..300u32)
+            .map(|number| {
+                let tail = number.wrapping_mul(2_654_435_761) % 300;
+                [b"/registry/a-name-that-is-long/".as_slice(), &vec![0; (tail % 20) as usize], &tail.to_be_bytes()]
+                    .concat()
+            })
+            .collect();
+        let (keys, ids) = Keys::intern(&names.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let mut sorted = names.clone();
+        sorted.sort();
+        sorted.dedup();
+        assert_eq!(keys.ids().map(|id| keys.get(id)).collect::<Vec<_>>(), sorted);
+        assert!(ids.iter().zip(&names).all(|(&id, name)| keys.get(id) == name));
     }
 }

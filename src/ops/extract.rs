@@ -329,7 +329,7 @@ fn holds_only_yaml(directory: &Path) -> bool {
     names.into_iter().all(|name| name.is_ok_and(|name| name.extension().is_some_and(|extension| extension == "yaml")))
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub(super) fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     out.write_all(bytes)?;

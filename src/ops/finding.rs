@@ -1,6 +1,10 @@
 //! Findings: what a look at a datastore or a directory brought up, and the verdict they add up to.
 
+mod ids;
+
 use std::collections::HashMap;
+
+pub use ids::{Id, OF_DOCTOR, OF_VERIFY};
 
 use crate::source::Damage;
 
@@ -63,8 +67,8 @@ impl Verdict {
 /// One thing that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// A short stable name for scripts.
-    pub id: &'static str,
+    /// Its name.
+    pub id: Id,
     /// How much it weighs.
     pub severity: Severity,
     /// The file, key or page it is about.
@@ -82,7 +86,7 @@ const MOST_OF_A_KIND: usize = 1000;
 #[derive(Debug, Default)]
 pub struct Findings {
     found: Vec<Finding>,
-    of_kind: HashMap<(&'static str, Severity), usize>,
+    of_kind: HashMap<(Id, Severity), usize>,
 }
 
 impl Findings {
@@ -90,7 +94,7 @@ impl Findings {
     pub fn add(
         &mut self,
         severity: Severity,
-        id: &'static str,
+        id: Id,
         place: impl Into<String>,
         text: impl Into<String>,
         hint: impl Into<String>,
@@ -102,9 +106,14 @@ impl Findings {
         }
     }
 
+    /// Whether there is one of this name.
+    pub fn has(&self, id: Id) -> bool {
+        self.found.iter().any(|finding| finding.id == id)
+    }
+
     /// Adds damage that a reader told.
     pub fn damage(&mut self, severity: Severity, damage: &Damage, hint: &str) {
-        self.add(severity, damage.id, format!("{}: {}", damage.file, damage.place), damage.what.as_str(), hint);
+        self.add(severity, Id::of(damage), format!("{}: {}", damage.file, damage.place), damage.what.as_str(), hint);
     }
 
     /// Adds all of another collection.
@@ -141,13 +150,13 @@ mod tests {
     fn the_worst_finding_decides_and_thousands_are_counted() {
         let mut findings = Findings::default();
         for _ in 0..MOST_OF_A_KIND + 7 {
-            findings.add(Severity::Warning, "w", "", "", "");
+            findings.add(Severity::Warning, Id::OWNER, "", "", "");
         }
         assert_eq!(Verdict::of(&[]), Verdict::Restorable);
-        findings.add(Severity::Loss, "l", "", "", "");
+        findings.add(Severity::Loss, Id::ROW_LOST, "", "", "");
         let found = findings.finish();
         assert_eq!(found.len(), MOST_OF_A_KIND + 2);
-        assert_eq!(found.first().unwrap().id, "l");
+        assert_eq!(found.first().unwrap().id, Id::ROW_LOST);
         assert_eq!(found.last().unwrap().text, "and 7 more of these");
         assert_eq!(Verdict::of(&found), Verdict::WithLoss);
     }

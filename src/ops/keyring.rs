@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::store::{OpenStore, Store};
 use crate::k3s::token::KEY_PREFIX;
 use crate::k3s::{Blob, BlobError, Passphrase, Token, Variant};
-use crate::kube::encryption::{self, Config, ConfigError, KmsSeed, LockedReason, SealError, SeedError};
+use crate::kube::encryption::{self, ConfigError, KmsSeed, LockedReason, SealError, SeedError};
 pub use crate::kube::encryption::{Keyring, Writes};
 use crate::model::{Change, History, KeyId, KeyState, Op};
 
@@ -254,8 +254,11 @@ fn add_from_bootstrap(
             }
             seen.push(text);
             let origin = format!("{key} at revision {revision}");
-            let config: Config = config.map_err(|source| KeyringError::Inner { key: key.clone(), revision, source })?;
-            keyring.add(origin, config);
+            match config {
+                Ok(config) => keyring.add(origin, config),
+                Err(source) if is_live => return Err(KeyringError::Inner { key, revision, source }),
+                Err(source) => notes.push(format!("{origin}, superseded: its encryption configuration: {source}")),
+            }
         }
         if fit.is_live && fit.passphrase.variant != Variant::Password {
             notes.push(format!(

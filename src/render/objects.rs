@@ -82,7 +82,7 @@ fn push_all<S: Sink>(
     noticed: &mut Noticed,
     failed: &mut Vec<ObjectError>,
 ) {
-    let mut viewer = Viewer::default();
+    let mut viewer = Viewer::for_many();
     let mut push = |change: &Change, sink: &mut S| {
         let view = view(change);
         // A sink cannot take back what it has: an object that breaks off halfway is found before.

@@ -87,7 +87,7 @@ pub fn put_text(done: &Done, owner: Option<&str>) -> Vec<String> {
 }
 
 /// How to put the store in place, and how to go back.
-fn steps(from: Engine, to: Target, target: &str) -> Vec<String> {
+pub(super) fn steps(from: Engine, to: Target, target: &str) -> Vec<String> {
     if from != to.engine() || to == Target::EtcdDir {
         return convert::steps(to, target);
     }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{JSON_VERSION, text};
 use crate::ops::doctor::Diagnosis;
-use crate::ops::finding::{Finding, Severity, Verdict};
+use crate::ops::finding::{Finding, Id, Severity, Verdict};
 use crate::ops::verify::{Looked, Verification};
 
 /// The fields that `verify` and `doctor` have in common.
@@ -18,7 +18,7 @@ fn verdict_json(verdict: Verdict, findings: &[Finding]) -> Map<String, Value> {
 
 fn finding_json(finding: &Finding) -> Value {
     json!({
-        "id": finding.id,
+        "id": finding.id.name(),
         "severity": finding.severity.name(),
         "where": finding.place,
         "text": finding.text,
@@ -93,7 +93,7 @@ const MOST_SHOWN: usize = 8;
 
 /// Findings for people: the worst first, many of a kind cut short.
 fn findings_text(findings: &[Finding], lines: &mut Vec<String>) {
-    let mut shown: Option<(Severity, &str, usize)> = None;
+    let mut shown: Option<(Severity, Id, usize)> = None;
     let mut hidden = 0;
     for finding in findings {
         let kind = (finding.severity, finding.id);
@@ -134,7 +134,7 @@ pub fn doctor_json(found: &Diagnosis) -> Value {
     object.insert("live_keys".to_owned(), json!(found.store.as_ref().map(|store| store.live_keys)));
     object.insert("token_fits".to_owned(), json!(found.store.as_ref().and_then(|store| store.token_fits)));
     object.insert("next_start".to_owned(), json!(found.next_start));
-    let fixes = found.fixes.iter().map(|fix| json!({"id": fix.id, "commands": fix.commands}));
+    let fixes = found.fixes.iter().map(|fix| json!({"id": fix.id.name(), "commands": fix.commands}));
     object.insert("fixes".to_owned(), fixes.collect());
     Value::Object(object)
 }

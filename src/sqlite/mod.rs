@@ -25,7 +25,7 @@ pub use header::{Geometry, HEADER_LEN, Header, HeaderError, MAGIC, PageNo, PageS
 pub use page::{BtreePage, CellError, IndexCell, PageError, PageKind, PayloadRef, TableCell, TableInteriorCell};
 pub use payload::Chain;
 pub use record::{Field, MAX_COLUMNS, RecordError, RecordHeader, SerialType, Value};
-pub use scan::{Freelist, Images, Looked, Reading, Stand, WalFit, World};
+pub use scan::{Freelist, Images, Looked, Reading, Stand, Step, WalFit, World};
 pub use tree::{Leaf, SchemaEntry, SchemaKind, TreePages};
 pub use wal::{
     Checksum, ChecksumOrder, FRAME_HEADER_LEN, Frame, FrameState, IgnoredFrames, WAL_HEADER_LEN, Wal, WalError,

@@ -1,6 +1,7 @@
 //! The types that have a JSON form of their own.
 
 use super::Damage;
+use super::memo::What;
 use super::notes::note;
 use super::walk::{Role, Step, Walker, damaged};
 use crate::kube::sink::Sink;
@@ -104,6 +105,10 @@ impl<S: Sink> Walker<'_, S> {
             }
             Kind::Raw => match Fields::read(bytes, &[WireType::Bytes]).map_err(fault)?.bytes[0] {
                 None | Some([]) => self.sink.null(),
+                // A text alone would be folded by what stands before it on its line.
+                Some(raw) if raw.starts_with(b"{") => {
+                    self.remembered(What::Json, raw, |walker| walker.embedded(raw, message, number))?;
+                }
                 Some(raw) => self.embedded(raw, message, number)?,
             },
             Kind::StringList => self.strings(bytes, 1, message, number)?,

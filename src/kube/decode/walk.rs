@@ -1,11 +1,13 @@
 //! The second pass: the fields in the order in which they are printed, and what is printed for those that are absent.
 
 use super::map::Entry;
+use super::memo::{Memo, What};
 use super::notes::note;
 use super::scan::{Found, Scan, State};
 use super::{Damage, DecodeError, Notes, Options};
 use crate::kube::envelope::Unknown;
 use crate::kube::json::Reader;
+use crate::kube::minor::Minor;
 use crate::kube::sink::Sink;
 use crate::kube::table::{Absent, Count, Kind, MessageId, Slot, SlotSet, Target, Types};
 use crate::kube::wire;
@@ -46,6 +48,8 @@ pub struct Space {
     pub time: Option<(i64, Option<u32>)>,
     pub text: String,
     pub reader: Reader,
+    /// Parts that may come again in later objects.
+    pub memo: Option<Memo>,
 }
 
 /// Walks over an object.
@@ -88,6 +92,11 @@ impl<'t, S: Sink> Walker<'t, S> {
         }
     }
 
+    /// The release whose printing is followed.
+    pub fn minor(&self) -> Minor {
+        self.options.minor
+    }
+
     pub fn object(mut self, id: MessageId, raw: &[u8]) -> Result<Notes, DecodeError> {
         match self.message(id, raw, Role::Object) {
             Ok(()) => Ok(self.notes),
@@ -124,11 +133,13 @@ impl<'t, S: Sink> Walker<'t, S> {
             } else {
                 self.sink.field(slot.name);
                 let values = data.get(..found.range().end).unwrap_or_default();
-                if slot.count == Count::Many {
-                    self.many(slot, values, found.range().start, message.name)?;
-                } else {
-                    self.map(slot, values, found.range().start, message.name)?;
-                }
+                let start = found.range().start;
+                let raw = values.get(start..).unwrap_or_default();
+                let what = What::Field(message.name, slot.number);
+                self.remembered(what, raw, |walker| match slot.count {
+                    Count::Many => walker.many(slot, values, start, message.name),
+                    _ => walker.map(slot, values, start, message.name),
+                })?;
             }
         }
         self.sink.end_object();
@@ -256,10 +267,18 @@ impl<'t, S: Sink> Walker<'t, S> {
         self.sink.field(slot.name);
         if let Kind::Message(id) = slot.kind {
             let role = if role == Role::Object { self.role_in(slot, role) } else { Role::Part };
-            self.message(id, bytes, role)
+            match role {
+                Role::Part => self.part(id, bytes),
+                _ => self.message(id, bytes, role),
+            }
         } else {
             self.value(slot, bytes, message)
         }
+    }
+
+    /// A message that looks the same wherever it is.
+    fn part(&mut self, id: MessageId, bytes: &[u8]) -> Step {
+        self.remembered(What::Message(id), bytes, |walker| walker.message(id, bytes, Role::Part))
     }
 
     /// The values of a list; between them there may be other fields.
@@ -287,7 +306,7 @@ impl<'t, S: Sink> Walker<'t, S> {
                     let (start, end) = wire::payload(data, &mut at).map_err(fault)?;
                     let bytes = data.get(start..end).unwrap_or_default();
                     match slot.kind {
-                        Kind::Message(id) => self.message(id, bytes, Role::Part)?,
+                        Kind::Message(id) => self.part(id, bytes)?,
                         Kind::Bool | Kind::Int32 | Kind::Int64 | Kind::Double => self.packed(slot, bytes, message)?,
                         _ => self.value(slot, bytes, message)?,
                     }

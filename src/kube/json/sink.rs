@@ -3,7 +3,7 @@
 use super::canonical::is_canonical;
 use super::escape::push_quoted;
 use crate::kube::number;
-use crate::kube::sink::{FieldName, KeyOrder, Sink};
+use crate::kube::sink::{FieldName, KeyOrder, Mark, Sink, Spot};
 use crate::kube::text::{push_base64, push_new_line};
 
 /// Writes JSON as Go does: keys in the order of their bytes, HTML escaped. `INDENT` is the number of spaces per level; 0
@@ -87,6 +87,31 @@ impl<const INDENT: usize> Sink for JsonSink<'_, INDENT> {
             self.plain(text);
         }
         takes
+    }
+
+    fn spot(&self) -> Option<Spot> {
+        let spot = if INDENT == 0 { Spot::CompactJson } else { Spot::Json(INDENT, self.depth) };
+        (self.after_key || self.depth > 0).then_some(spot)
+    }
+
+    fn mark(&self) -> Mark {
+        // What comes between two items is not the item's.
+        let between = match self.after_key {
+            true => 0,
+            false if INDENT > 0 => usize::from(self.filled) + 1 + self.depth * INDENT,
+            false => usize::from(self.filled),
+        };
+        Mark { at: self.out.len() + between, noticed: 0 }
+    }
+
+    fn since(&self, mark: Mark) -> Option<&[u8]> {
+        self.out.get(mark.at..)
+    }
+
+    fn take_over(&mut self, text: &[u8]) {
+        self.before_value();
+        self.out.extend_from_slice(text);
+        self.filled = true;
     }
 
     fn begin_object(&mut self) {

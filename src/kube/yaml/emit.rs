@@ -5,7 +5,7 @@ use super::block::push_literal;
 use super::quoted::Line;
 use super::resolve::stays_text;
 use crate::kube::number;
-use crate::kube::sink::{FieldName, KeyOrder, Sink};
+use crate::kube::sink::{FieldName, KeyOrder, Mark, Sink, Spot};
 use crate::kube::text::{push_base64, push_new_line, push_spaces};
 
 /// Longer keys stand behind `? ` (go-yaml v2, emitterc.go, `yaml_emitter_check_simple_key`).
@@ -213,6 +213,34 @@ fn column(out: &[u8]) -> usize {
 
 impl Sink for YamlSink<'_> {
     const ORDER: KeyOrder = KeyOrder::Natural;
+
+    fn spot(&self) -> Option<Spot> {
+        let block = self.open.last()?;
+        if block.is_array {
+            // The first item may stand on the line of what the list is in.
+            let has_own_line = !block.is_empty || block.place == Place::Key;
+            has_own_line.then_some(Spot::YamlItem(block.indent))
+        } else {
+            (self.place == Place::Key).then_some(Spot::Yaml(block.indent))
+        }
+    }
+
+    fn mark(&self) -> Mark {
+        // The line's beginning and the `-` are not the item's.
+        let item = self.open.last().filter(|block| block.is_array);
+        let before = item.map_or(0, |block| usize::from(!self.line_ended) + block.indent + 1);
+        Mark { at: self.out.len() + before, noticed: self.refused + self.merges }
+    }
+
+    fn since(&self, mark: Mark) -> Option<&[u8]> {
+        let is_all = mark.noticed == self.refused + self.merges && !self.line_ended;
+        self.out.get(mark.at..).filter(|_| is_all)
+    }
+
+    fn take_over(&mut self, text: &[u8]) {
+        self.before_value();
+        self.out.extend_from_slice(text);
+    }
 
     fn begin_object(&mut self) {
         self.begin(false);

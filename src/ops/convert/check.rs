@@ -19,6 +19,12 @@ use crate::{etcd, kine};
 #[error("what was read back is not what was to be written: {0}; nothing was put in place. Please report this")]
 pub struct Mismatch(String);
 
+impl Mismatch {
+    pub(super) fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
 fn mismatch<T>(what: impl Into<String>) -> Result<T, Mismatch> {
     Err(Mismatch(what.into()))
 }
@@ -29,6 +35,9 @@ fn mismatch<T>(what: impl Into<String>) -> Result<T, Mismatch> {
 /// The first difference.
 pub(super) fn check(source: &Store, plan: &Plan<'_>, options: &Options, target: &Store) -> Result<(), Mismatch> {
     planned(plan, target)?;
+    if let Some(rewrite) = &options.rewrite {
+        rewrite.check(target)?;
+    }
     against_source(source.history(), plan, options, target.history())?;
     against_additions(plan, options, target.history())
 }
@@ -133,7 +142,8 @@ fn against_source(source: &History, plan: &Plan<'_>, options: &Options, target: 
         let mut found = found.into_iter().flat_map(|found| target.changes_of(found)).peekable();
         for change in wanted() {
             let is_live = change.is_put() && newest.is_some_and(|newest| newest.revision == change.revision);
-            if left_out.contains(&(key, change.revision.main)) || !options.history && !is_live {
+            let pruned = options.prune.as_ref().is_some_and(|prune| prune.takes_out(source, change));
+            if left_out.contains(&(key, change.revision.main)) || !options.history && !is_live || pruned {
                 // Were it there nevertheless, it would be left over at the end.
                 continue;
             }

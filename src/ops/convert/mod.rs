@@ -7,7 +7,9 @@ mod chains;
 mod check;
 mod overlay;
 mod plan;
+mod prune;
 mod report;
+mod rewrite;
 mod run;
 mod same;
 mod select;
@@ -15,10 +17,16 @@ mod shared;
 mod to_etcd;
 mod to_kine;
 
+pub(in crate::ops) use check::planned;
 pub use overlay::{Added, NewChange, NewOp, OverlayError};
 pub use plan::{LeftOut, Plan, PlanError, Reason, Rows, Translated};
+pub use prune::Prune;
 pub use report::{Prefix, Report};
+pub use rewrite::{Forbidden, Rewrite};
+pub(in crate::ops) use run::write_file;
 pub use run::{Convert, ConvertError, Phase, convert};
+pub(in crate::ops) use to_etcd::pin;
+pub(in crate::ops) use to_kine::frame;
 
 use crate::etcd::EtcdVersion;
 use crate::model::Engine;
@@ -74,6 +82,10 @@ pub struct Options {
     pub peer_urls: Vec<String>,
     /// Changes on top of the source's, each with a revision of its own.
     pub additions: Vec<NewChange>,
+    /// What is compacted and dropped on the way.
+    pub prune: Option<Prune>,
+    /// Values that are others in the target.
+    pub rewrite: Option<Rewrite>,
 }
 
 impl Options {
@@ -89,12 +101,15 @@ impl Options {
             member_name: "default".to_owned(),
             peer_urls: vec!["http://localhost:2380".to_owned()],
             additions: Vec::new(),
+            prune: None,
+            rewrite: None,
         }
     }
 
     /// Whether clients must list anew: the target's history is not the source's, so its compact revision is its current
     /// one.
     pub fn breaks_history(&self) -> bool {
-        self.at.is_some() || !self.history || self.renumber || self.bump > 0
+        let dropped = self.prune.as_ref().is_some_and(|prune| !prune.drop.is_empty());
+        self.at.is_some() || !self.history || self.renumber || self.bump > 0 || dropped
     }
 }

@@ -194,12 +194,15 @@ pub(super) struct Bounds {
     pub current: i64,
     /// Whether the compact revision is the current one.
     pub relist: bool,
+    /// Where it is not: the revision to which the history is compacted on the way.
+    pub compact_to: Option<i64>,
 }
 
 impl Bounds {
     /// The new compact revision, once the new current revision is known.
     pub fn compact(self, history: &History, current: i64) -> i64 {
-        if self.relist { current } else { history.compact_revision() }
+        let kept = history.compact_revision();
+        if self.relist { current } else { self.compact_to.map_or(kept, |to| to.max(kept)) }
     }
 }
 
@@ -215,7 +218,14 @@ fn bounds(history: &History, options: &Options) -> Result<Bounds, PlanError> {
     }
     let bumped = current.checked_add(options.bump).filter(|&bumped| bumped < i64::MAX);
     let bumped = bumped.ok_or(PlanError::BumpTooLarge { current, bump: options.bump })?;
-    Ok(Bounds { upto, current: bumped, relist: options.breaks_history() })
+    let compact_to = options.prune.as_ref().map(|prune| prune.compact_to);
+    if let Some(to) = compact_to.filter(|&to| to < compact || to > current) {
+        let (side, name, bound) =
+            if to < compact { ("below", "compact", compact) } else { ("above", "current", current) };
+        return Err(PlanError::At { at: to, side, name, bound, compact, current });
+    }
+    let relist = options.breaks_history() || compact_to == Some(current);
+    Ok(Bounds { upto, current: bumped, relist, compact_to })
 }
 
 impl<'a> Plan<'a> {
@@ -231,6 +241,9 @@ impl<'a> Plan<'a> {
             (Store::Kine(store), Target::Kine) => same::kine(store, options, bounds)?,
             (Store::Etcd(store), Target::EtcdSnapshot | Target::EtcdDir) => same::etcd(store, options, bounds)?,
         };
+        if let Some(rewrite) = &options.rewrite {
+            rewrite.apply(&mut plan);
+        }
         overlay::add(&mut plan, &options.additions, bounds.relist)?;
         plan.left_out.sort();
         plan.left_out.dedup();

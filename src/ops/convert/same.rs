@@ -4,6 +4,7 @@ use super::chains::Numbering;
 use super::plan::{Bounds, Plan, PlanError, Rows, Translated};
 use super::select::Selection;
 use super::{Options, to_etcd, to_kine};
+use crate::kine::schema::COMPACT_KEY;
 use crate::model::{Change, Contents, History, Lease, LeaseRef};
 use crate::{etcd, kine};
 
@@ -21,7 +22,7 @@ fn positions<R>(history: &History, rows: &[R], revision: impl Fn(&R) -> crate::m
 /// etcd to etcd.
 pub(super) fn etcd<'a>(store: &'a etcd::Store, options: &Options, bounds: Bounds) -> Result<Plan<'a>, PlanError> {
     let history = store.history();
-    let selection = Selection::new(history, bounds, options.history);
+    let selection = Selection::new(history, bounds, options);
     let numbers =
         if options.renumber { Numbering::renumber(history, &selection) } else { Numbering::keep(history, &selection) };
     let mut contents = Contents::over(history);
@@ -31,7 +32,8 @@ pub(super) fn etcd<'a>(store: &'a etcd::Store, options: &Options, bounds: Bounds
     for (row, position) in store.rows().iter().zip(positions) {
         let Some(position) = position else {
             // The row of a bump, or a gap: kept as long as the numbers are.
-            if !bounds.relist && row.at.revision.main <= bounds.upto {
+            let is_compacted = bounds.compact_to.is_some_and(|to| row.at.revision.main <= to);
+            if !bounds.relist && !is_compacted && row.at.revision.main <= bounds.upto {
                 rows.push(verbatim(row, &contents));
             }
             continue;
@@ -98,23 +100,29 @@ fn verbatim(row: &etcd::Row, contents: &Contents<'_>) -> etcd::NewRow {
 /// kine to kine. A `prev_revision` whose row is gone is harmless while ids stay: no other key can get that id.
 pub(super) fn kine<'a>(store: &'a kine::Store, options: &Options, bounds: Bounds) -> Result<Plan<'a>, PlanError> {
     let history = store.history();
-    let selection = Selection::new(history, bounds, options.history);
+    let selection = Selection::new(history, bounds, options);
     let mut contents = Contents::over(history);
+    let compact_key = history.keys().find(COMPACT_KEY);
     let positions = positions(history, store.rows(), |row: &kine::Row| crate::model::Revision::new(row.id));
     let mut rows = Vec::with_capacity(store.rows().len() + 2);
     for (row, position) in store.rows().iter().zip(positions) {
         let keep = match position {
             Some(position) => selection.is_taken(position),
             // kine's own rows: its compact revision, which a broken history gets anew, and gaps.
-            None => !bounds.relist,
+            None => !bounds.relist && bounds.compact_to.is_none_or(|to| row.id > to && Some(row.key) != compact_key),
         };
         if keep {
-            rows.push(kine_row(row, &contents));
+            let mut new = kine_row(row, &contents);
+            // A watch gives it with the event of its row, and no watch can begin below the compact revision.
+            if bounds.compact_to.is_some_and(|to| row.id <= to) {
+                new.old_value = None;
+            }
+            rows.push(new);
         }
     }
     let current = bounds.current;
     let compact = bounds.compact(history, current);
-    let has_compact_row = !bounds.relist && store.compact_rows().next().is_some();
+    let has_compact_row = !bounds.relist && bounds.compact_to.is_none() && store.compact_rows().next().is_some();
     let rows = if has_compact_row { rows } else { to_kine::frame(rows, &mut contents, current, compact)? };
     Ok(Plan {
         contents,

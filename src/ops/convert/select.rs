@@ -1,5 +1,6 @@
 //! Which changes of the source a conversion to the other engine takes.
 
+use super::Options;
 use super::plan::{Bounds, LeftOut, Reason};
 use crate::model::{Change, History, KeyId};
 
@@ -22,8 +23,8 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// All changes up to `bounds.upto`, or only the live ones.
-    pub fn new(history: &History, bounds: Bounds, with_history: bool) -> Self {
+    /// All changes up to `bounds.upto`, or only the live ones; without what is compacted or dropped on the way.
+    pub fn new(history: &History, bounds: Bounds, options: &Options) -> Self {
         let changes = history.changes();
         let mut live: Vec<Option<u32>> = vec![None; history.keys().len()];
         for (position, change) in (0u32..).zip(changes).take_while(|(_, change)| change.revision.main <= bounds.upto) {
@@ -31,14 +32,23 @@ impl Selection {
                 *slot = change.is_put().then_some(position);
             }
         }
+        let drops = |change: &Change| options.prune.as_ref().is_some_and(|prune| prune.drop.contains(&change.key));
         let mut taken = vec![false; changes.len()];
         let mut not_wanted = 0;
         for (position, change) in changes.iter().enumerate() {
             let is_live = live.get(change.key.index()).copied().flatten() == Some(position as u32);
-            let take = change.revision.main <= bounds.upto && (with_history || is_live);
+            let compacted =
+                options.prune.as_ref().is_some_and(|prune| prune.compacts(history, change, position as u32));
+            let wanted = (options.history || is_live) && !compacted && !drops(change);
+            let take = change.revision.main <= bounds.upto && wanted;
             not_wanted += u64::from(!take);
             if let Some(slot) = taken.get_mut(position) {
                 *slot = take;
+            }
+        }
+        for key in options.prune.iter().flat_map(|prune| &prune.drop) {
+            if let Some(live) = live.get_mut(key.index()) {
+                *live = None;
             }
         }
         Self { taken, live, not_wanted }

@@ -17,7 +17,7 @@ use crate::model::{Change, Content, Contents, History, KeyId, Lease, LeaseRef, N
 /// Plans an etcd store with everything that `store` holds.
 pub(super) fn plan<'a>(store: &'a kine::Store, options: &Options, bounds: Bounds) -> Result<Plan<'a>, PlanError> {
     let history = store.history();
-    let mut selection = Selection::new(history, bounds, options.history);
+    let mut selection = Selection::new(history, bounds, options);
     let mut left_out = Vec::new();
     for key in history.keys().ids() {
         if let Some(live) = history.keys().get(key).is_empty().then(|| history.live(key)).flatten() {
@@ -53,7 +53,7 @@ pub(super) fn plan<'a>(store: &'a kine::Store, options: &Options, bounds: Bounds
 
 /// Pins the current revision by a tombstone where it has no row: by the compact revision, all history would be
 /// unreadable.
-pub(super) fn pin(rows: &mut Vec<NewRow>, contents: &mut Contents<'_>, current: i64) {
+pub(in crate::ops) fn pin(rows: &mut Vec<NewRow>, contents: &mut Contents<'_>, current: i64) {
     let last = rows.last().map_or(1, |row| row.at.revision.main);
     if last < current {
         rows.push(NewRow {

@@ -15,7 +15,7 @@ use crate::model::{Change, Content, Contents, History, LeaseRef, Name, Op, Versi
 /// Plans a kine store with everything that `store` holds.
 pub(super) fn plan<'a>(store: &'a etcd::Store, options: &Options, bounds: Bounds) -> Result<Plan<'a>, PlanError> {
     let history = store.history();
-    let mut selection = Selection::new(history, bounds, options.history);
+    let mut selection = Selection::new(history, bounds, options);
     let mut left_out = Vec::new();
     drop_keys(history, &mut selection, &mut left_out)?;
     let numbers = if options.renumber {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::layout::Layout;
 use super::{Report, quoted};
-use crate::ops::finding::Severity;
+use crate::ops::finding::{Id, Severity};
 
 /// Files and directories that are looked at, below which nothing deeper matters.
 const MOST: usize = 10_000;
@@ -58,9 +58,9 @@ fn owners(layout: &Layout, paths: &[PathBuf], report: &mut Report) {
         } else {
             (Severity::Note, "as in a copy; k3s as root wants them to be root's when it is put in place")
         };
-        report.add(severity, "owner", first, text, hint);
+        report.add(severity, Id::OWNER, first, text, hint);
         if several {
-            report.fix("owner", [format!("chown -R root:root {}", quoted(&layout.server))]);
+            report.fix(Id::OWNER, [format!("chown -R root:root {}", quoted(&layout.server))]);
         }
     }
 }
@@ -71,8 +71,8 @@ fn modes(layout: &Layout, paths: &[PathBuf], report: &mut Report) {
     for (dir, wanted) in [(&layout.db, 0o700), (&layout.etcd, 0o700)] {
         let Some(found) = mode(dir).filter(|found| found & 0o077 != 0) else { continue };
         let text = format!("its mode is {found:04o}, and k3s makes it {wanted:04o}: others can read the Secrets in it");
-        report.add(Severity::Warning, "mode-open", dir, text, "");
-        report.fix("mode-open", [format!("chmod {wanted:o} {}", quoted(dir))]);
+        report.add(Severity::Warning, Id::MODE_OPEN, dir, text, "");
+        report.fix(Id::MODE_OPEN, [format!("chmod {wanted:o} {}", quoted(dir))]);
     }
     let is_secret = |path: &Path| {
         let below = path.strip_prefix(&layout.server).unwrap_or(path);
@@ -82,8 +82,8 @@ fn modes(layout: &Layout, paths: &[PathBuf], report: &mut Report) {
     for path in paths.iter().filter(|path| path.is_file() && is_secret(path)) {
         let Some(found) = mode(path).filter(|found| found & 0o077 != 0) else { continue };
         let text = format!("its mode is {found:04o}: others can read it");
-        report.add(Severity::Warning, "mode-open", path, text, "");
-        report.fix("mode-open", [format!("chmod 600 {}", quoted(path))]);
+        report.add(Severity::Warning, Id::MODE_OPEN, path, text, "");
+        report.fix(Id::MODE_OPEN, [format!("chmod 600 {}", quoted(path))]);
     }
     let state = ["", "-wal", "-shm"].map(|suffix| layout.beside_state(suffix));
     for path in state.iter().filter(|path| path.is_file()) {
@@ -93,12 +93,12 @@ fn modes(layout: &Layout, paths: &[PathBuf], report: &mut Report) {
             );
             report.add(
                 Severity::Warning,
-                "mode-read-only",
+                Id::MODE_READ_ONLY,
                 path,
                 text,
                 "root can all the same, a k3s without root cannot",
             );
-            report.fix("mode-read-only", [format!("chmod 644 {}", quoted(path))]);
+            report.fix(Id::MODE_READ_ONLY, [format!("chmod 644 {}", quoted(path))]);
         }
     }
 }

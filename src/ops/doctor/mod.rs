@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub use config::Config;
 pub use layout::NotK3s;
 
-use super::finding::{Finding, Findings, Severity, Verdict};
+use super::finding::{Finding, Findings, Id, Severity, Verdict};
 use super::keyring::KeyringError;
 use super::verify::Looked;
 use crate::k3s::Token;
@@ -62,7 +62,7 @@ impl StartsOn {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fix {
     /// The finding's id.
-    pub id: &'static str,
+    pub id: Id,
     /// The commands, in order.
     pub commands: Vec<String>,
 }
@@ -114,18 +114,11 @@ struct Report {
 }
 
 impl Report {
-    fn add(
-        &mut self,
-        severity: Severity,
-        id: &'static str,
-        place: &Path,
-        text: impl Into<String>,
-        hint: impl Into<String>,
-    ) {
+    fn add(&mut self, severity: Severity, id: Id, place: &Path, text: impl Into<String>, hint: impl Into<String>) {
         self.findings.add(severity, id, place.display().to_string(), text, hint);
     }
 
-    fn fix(&mut self, id: &'static str, commands: impl IntoIterator<Item = String>) {
+    fn fix(&mut self, id: Id, commands: impl IntoIterator<Item = String>) {
         self.fixes.push(Fix { id, commands: commands.into_iter().collect() });
     }
 }

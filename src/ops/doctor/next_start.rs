@@ -5,7 +5,7 @@ use std::path::Path;
 use super::config::Config;
 use super::layout::Layout;
 use super::{Report, StartsOn, aside, quoted};
-use crate::ops::finding::Severity;
+use crate::ops::finding::{Id, Severity};
 
 /// Which store it takes.
 pub fn choose(layout: &Layout, config: &Config) -> StartsOn {
@@ -30,18 +30,18 @@ pub fn conflicts(layout: &Layout, config: &Config, starts_on: StartsOn, report: 
     if config.is_on("cluster-init") && config.text("datastore-endpoint").is_some() {
         let text =
             "cluster-init and datastore-endpoint are both set: users who did so got an empty cluster (k3s issue 4046)";
-        report.add(Severity::Warning, "config-endpoint-and-init", path, text, "remove the one that is not meant");
+        report.add(Severity::Warning, Id::CONFIG_ENDPOINT_AND_INIT, path, text, "remove the one that is not meant");
     }
     if starts_on == StartsOn::Etcd && config.has_endpoint() {
         let text = "datastore-endpoint names another database, and k3s ignores it, because db/etcd/member/wal is there";
         report.add(
             Severity::Error,
-            "config-endpoint-ignored",
+            Id::CONFIG_ENDPOINT_IGNORED,
             path,
             text,
             "move db/etcd away if the other one is meant",
         );
-        report.fix("config-endpoint-ignored", [aside(&layout.etcd)]);
+        report.fix(Id::CONFIG_ENDPOINT_IGNORED, [aside(&layout.etcd)]);
     }
     if starts_on == StartsOn::NewEtcd && layout.state.is_file() {
         let flag = if config.is_on("cluster-init") { "cluster-init" } else { "server" };
@@ -50,11 +50,11 @@ pub fn conflicts(layout: &Layout, config: &Config, starts_on: StartsOn, report: 
              revisions and times to live, and renames state.db"
         );
         let hint = "remove the flag to stay on SQLite; to go to etcd with history: kinescope convert --to etcd-dir";
-        report.add(Severity::Warning, "config-migrates", path, text, hint);
+        report.add(Severity::Warning, Id::CONFIG_MIGRATES, path, text, hint);
     }
     if starts_on == StartsOn::Elsewhere && (layout.state.is_file() || layout.migrated.is_file()) {
         let text = "datastore-endpoint names another database, and what is in db/ is not used";
-        report.add(Severity::Warning, "config-endpoint", path, text, "");
+        report.add(Severity::Warning, Id::CONFIG_ENDPOINT, path, text, "");
     }
 }
 
@@ -100,9 +100,9 @@ fn tombstone(layout: &Layout, report: &mut Report) {
     if path.exists() {
         let text = "this member was removed from its cluster: k3s renames db/etcd to db/etcd-backup-<time> and joins anew, empty";
         let hint = "if this is the last copy of the data, take the mark away before the start";
-        report.add(Severity::Error, "etcd-tombstone", &path, text, hint);
+        report.add(Severity::Error, Id::ETCD_TOMBSTONE, &path, text, hint);
         report.fix(
-            "etcd-tombstone",
+            Id::ETCD_TOMBSTONE,
             [
                 format!(
                     "cp -a {} {}",
@@ -121,7 +121,7 @@ fn flag(layout: &Layout, report: &mut Report) {
     if path.exists() {
         let text = "a cluster reset was done, and k3s was not started since: it removes this file and the node's password Secret, \
                     and refuses a second bare --cluster-reset until then";
-        report.add(Severity::Warning, "reset-flag", &path, text, "start it without --cluster-reset first");
-        report.fix("reset-flag", [format!("rm {}   # only to reset once more", quoted(&path))]);
+        report.add(Severity::Warning, Id::RESET_FLAG, &path, text, "start it without --cluster-reset first");
+        report.fix(Id::RESET_FLAG, [format!("rm {}   # only to reset once more", quoted(&path))]);
     }
 }

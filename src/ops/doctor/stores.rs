@@ -5,7 +5,7 @@ use std::path::Path;
 use super::layout::Layout;
 use super::{Report, StartsOn, aside, quoted};
 use crate::k3s::Token;
-use crate::ops::finding::Severity;
+use crate::ops::finding::{Id, Severity};
 use crate::ops::keyring::Given;
 use crate::ops::objects::Objects;
 use crate::ops::store::{self, OpenStore};
@@ -53,23 +53,24 @@ fn judge(path: &Path, token: Option<&Token>, now: i64, report: &mut Report) -> C
         Ok(open) => match verify::verify(&open, &given, now) {
             Ok(found) => (Some(open), found),
             Err(error) => {
-                report.add(Severity::Error, "unreadable", path, error.to_string(), "");
+                report.add(Severity::Error, Id::UNREADABLE, path, error.to_string(), "");
                 return Chosen { open: Some(open), looked: None };
             }
         },
         Err(error) => match verify::unopened(&error) {
             Some(found) => (None, found),
             None => {
-                report.add(Severity::Error, "unreadable", path, error.to_string(), "");
+                report.add(Severity::Error, Id::UNREADABLE, path, error.to_string(), "");
                 return Chosen { open: None, looked: None };
             }
         },
     };
-    let is_damaged = found.findings.iter().any(|finding| finding.severity == Severity::Loss) || found.store.is_none();
-    if is_damaged {
+    // Errors come first, and of a store that can be opened some are about its token alone.
+    let damaged = found.findings.iter().find(|finding| finding.severity == Severity::Loss || found.store.is_none());
+    if let Some(damaged) = damaged {
         let to = path.with_extension("recovered");
         report.fix(
-            "damage",
+            damaged.id,
             [
                 format!(
                     "cp -a {} {}   # keep what there is, before anything else",
@@ -96,19 +97,19 @@ fn around_state(layout: &Layout, starts_on: StartsOn, report: &mut Report) {
             StartsOn::NewKine => {
                 let text =
                     "the only data is in state.db.migrated, which k3s does not look at: it makes a new, empty state.db";
-                report.add(Severity::Error, "only-migrated", &layout.migrated, text, "give it its name back");
+                report.add(Severity::Error, Id::ONLY_MIGRATED, &layout.migrated, text, "give it its name back");
                 let mut commands = vec![format!("mv {} {}", quoted(&layout.migrated), quoted(&layout.state))];
                 if wal.is_file() {
                     commands.insert(0, format!("# {} belongs to it and stays where it is", quoted(&wal)));
                 }
-                report.fix("only-migrated", commands);
+                report.fix(Id::ONLY_MIGRATED, commands);
             }
             _ if has_state => {
                 let text = "state.db was migrated to etcd once, and there is a state.db again: made by a start without etcd, or put \
                             back by hand";
                 report.add(
                     Severity::Warning,
-                    "state-after-migration",
+                    Id::STATE_AFTER_MIGRATION,
                     &layout.migrated,
                     text,
                     "compare both: kinescope info",
@@ -116,29 +117,29 @@ fn around_state(layout: &Layout, starts_on: StartsOn, report: &mut Report) {
             }
             _ => {
                 let text = "the SQLite file of before the migration to etcd; nothing uses it";
-                report.add(Severity::Note, "migrated", &layout.migrated, text, "");
+                report.add(Severity::Note, Id::MIGRATED, &layout.migrated, text, "");
             }
         }
     }
     if !has_state && wal.is_file() && !layout.migrated.is_file() {
         let text =
             "a -wal without its state.db: SQLite deletes it when k3s makes a new state.db, and what is in it is lost";
-        report.add(Severity::Error, "wal-alone", &wal, text, "kinescope recover takes what is in it");
-        report.fix("wal-alone", [format!("cp -a {} {}", quoted(&wal), quoted(&layout.db.join("state.db-wal.copy")))]);
+        report.add(Severity::Error, Id::WAL_ALONE, &wal, text, "kinescope recover takes what is in it");
+        report.fix(Id::WAL_ALONE, [format!("cp -a {} {}", quoted(&wal), quoted(&layout.db.join("state.db-wal.copy")))]);
     } else if !has_state && wal.is_file() && starts_on == StartsOn::NewKine {
         // Told with state.db.migrated.
     } else if !has_state && wal.is_file() {
         let text = "k3s renamed state.db and not its -wal: the newest pages of state.db.migrated may be in here";
-        report.add(Severity::Note, "wal-of-migrated", &wal, text, "kinescope reads both together");
+        report.add(Severity::Note, Id::WAL_OF_MIGRATED, &wal, text, "kinescope reads both together");
     }
     if shm.exists() && !wal.exists() && has_state {
         let text = "an index of a -wal that is not there: SQLite makes it anew";
-        report.add(Severity::Note, "shm-alone", &shm, text, "");
+        report.add(Severity::Note, Id::SHM_ALONE, &shm, text, "");
     }
     if journal.exists() {
         let text = "a rollback journal, which kine never writes: SQLite would roll state.db back with it";
-        report.add(Severity::Error, "journal", &journal, text, "it is of another use of this file: move it away");
-        report.fix("journal", [aside(&journal)]);
+        report.add(Severity::Error, Id::JOURNAL, &journal, text, "it is of another use of this file: move it away");
+        report.fix(Id::JOURNAL, [aside(&journal)]);
     }
 }
 
@@ -160,10 +161,10 @@ fn foreign_wal(layout: &Layout, open: Option<&OpenStore>, report: &mut Report) {
              was restored from a backup and the old -wal stayed"
         );
         let hint = "move -wal and -shm away; what is in them can be read beside the state.db that they belong to";
-        report.add(Severity::Error, "wal-foreign", &wal, text, hint);
+        report.add(Severity::Error, Id::WAL_FOREIGN, &wal, text, hint);
         let shm = layout.beside_state("-shm");
         let both = [wal, shm].into_iter().filter(|path| path.exists()).map(|path| aside(&path));
-        report.fix("wal-foreign", both.collect::<Vec<_>>());
+        report.fix(Id::WAL_FOREIGN, both.collect::<Vec<_>>());
     }
 }
 
@@ -172,13 +173,13 @@ fn around_etcd(layout: &Layout, starts_on: StartsOn, report: &mut Report) {
     if starts_on != StartsOn::Etcd && layout.etcd.join("member/snap/db").is_file() {
         let text = "an etcd without its raft log: k3s does not take it for one";
         let hint = "kinescope convert --to etcd-dir makes one that starts, --to kine a state.db";
-        report.add(Severity::Warning, "etcd-without-log", &layout.etcd, text, hint);
+        report.add(Severity::Warning, Id::ETCD_WITHOUT_LOG, &layout.etcd, text, hint);
     }
     for path in layout.in_db("etcd-tmp").into_iter().chain(layout.in_db("tmp-etcd")) {
         let text = "a copy of db/etcd that a start made and did not remove: it ended before its time";
         report.add(
             Severity::Note,
-            "etcd-tmp",
+            Id::ETCD_TMP,
             &path,
             text,
             "it may hold what db/etcd has lost: kinescope info; else remove it",
@@ -189,7 +190,7 @@ fn around_etcd(layout: &Layout, starts_on: StartsOn, report: &mut Report) {
         let text = format!("{} etcd directories that a restore or a removal moved away; nothing uses them", old.len());
         report.add(
             Severity::Note,
-            "etcd-old",
+            Id::ETCD_OLD,
             newest,
             text,
             "kinescope diff says what they had and the new one has not",
@@ -198,15 +199,15 @@ fn around_etcd(layout: &Layout, starts_on: StartsOn, report: &mut Report) {
     if layout.etcd.join("member/wal").is_dir() && !layout.etcd.join("member/snap/db").is_file() {
         let text = "the directory of the raft log is there, and the database is not: k3s starts an etcd without data, and never again \
                     looks at state.db";
-        report.add(Severity::Error, "etcd-hollow", &layout.etcd, text, "move db/etcd away");
-        report.fix("etcd-hollow", [aside(&layout.etcd)]);
+        report.add(Severity::Error, Id::ETCD_HOLLOW, &layout.etcd, text, "move db/etcd away");
+        report.fix(Id::ETCD_HOLLOW, [aside(&layout.etcd)]);
     }
 }
 
 /// etcd and state.db both: a migration that did not end, or a leftover of either.
 fn two_stores(layout: &Layout, etcd: Option<&OpenStore>, report: &mut Report) {
     let kine = store::open(&layout.state, &Choice { store: Some("kine".to_owned()), member: None }).ok();
-    let live = |open: Option<&OpenStore>| open.map_or(0, registry_keys);
+    let live = |open: Option<&OpenStore>| open.map_or(0, |open| registry_keys(open));
     let (in_etcd, in_kine) = (live(etcd), live(kine.as_ref()));
     let stamp = |open: Option<&OpenStore>| open.and_then(newest).map_or("unknown".to_owned(), |at| at.to_string());
     let (etcd_at, kine_at) = (stamp(etcd), stamp(kine.as_ref()));
@@ -219,10 +220,10 @@ fn two_stores(layout: &Layout, etcd: Option<&OpenStore>, report: &mut Report) {
             "k3s starts on etcd, and state.db has more: a migration that did not end (it is never taken up again), or an old etcd \
              directory beside a converted state.db; {both}"
         );
-        (Severity::Error, "half-migrated", text)
+        (Severity::Error, Id::HALF_MIGRATED, text)
     } else {
         let text = format!("k3s starts on etcd and never looks at this state.db; {both}");
-        (Severity::Warning, "two-stores", text)
+        (Severity::Warning, Id::TWO_STORES, text)
     };
     report.add(severity, id, &layout.state, text, "move away the one that is not meant");
     let sqlite = ["", "-wal", "-shm"].map(|suffix| layout.beside_state(suffix));

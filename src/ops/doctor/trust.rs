@@ -13,7 +13,7 @@ use crate::k3s::certificate::certificates;
 use crate::k3s::{BootstrapFile, Token, Validity};
 use crate::kube::encryption::is_encrypted;
 use crate::ops::bootstrap::{Inside, inspect, token_from};
-use crate::ops::finding::Severity;
+use crate::ops::finding::{Id, Severity};
 use crate::ops::keyring::live_bootstrap_keys;
 use crate::ops::store::OpenStore;
 
@@ -42,7 +42,7 @@ pub fn token(
         && named.password() != on_disk.password()
     {
         let text = "the token that k3s is started with is another than that in server/token";
-        report.add(Severity::Warning, "token-differs", &path, text, "the one it is started with counts");
+        report.add(Severity::Warning, Id::TOKEN_DIFFERS, &path, text, "the one it is started with counts");
     }
     Ok(named.or(on_disk))
 }
@@ -65,8 +65,9 @@ pub fn check(
         let text = "there is no token on disk, and the store has bootstrap data: k3s would make new certificates and a new token \
                     first, and fail then; after that even the right token is refused until those files are removed";
         let path = layout.server.join("token");
-        report.add(Severity::Error, "token-missing", &path, text, "put the token there before the start");
-        report.fix("token-missing", [format!("install -m 600 /dev/stdin {} <<< 'K10...::server:...'", quoted(&path))]);
+        report.add(Severity::Error, Id::TOKEN_MISSING, &path, text, "put the token there before the start");
+        report
+            .fix(Id::TOKEN_MISSING, [format!("install -m 600 /dev/stdin {} <<< 'K10...::server:...'", quoted(&path))]);
     }
     let inside =
         token.and_then(|token| inspect(history, Some(token), now).ok()?.inside).filter(|inside| inside.is_live);
@@ -84,7 +85,7 @@ fn files(layout: &Layout, config: &Config, inside: &Inside, report: &mut Report)
             "{dir}/ is missing or empty: k3s writes all {} files from the datastore",
             inside.blob.files().len()
         );
-        report.add(Severity::Note, "files-from-store", &layout.server.join(dir), text, "");
+        report.add(Severity::Note, Id::FILES_FROM_STORE, &layout.server.join(dir), text, "");
         return;
     }
     let mut newer = Vec::new();
@@ -99,11 +100,17 @@ fn files(layout: &Layout, config: &Config, inside: &Inside, report: &mut Report)
             OnDisk::Same => {}
             OnDisk::Missing => {
                 let text = "it is not on disk: k3s writes it from the datastore";
-                report.add(Severity::Note, "file-missing", &path, text, "");
+                report.add(Severity::Note, Id::FILE_MISSING, &path, text, "");
             }
             OnDisk::Older => {
                 let text = "it differs from the one in the datastore and is older: k3s overwrites it";
-                report.add(Severity::Warning, "file-older", &path, text, "keep a copy if it is the one that is right");
+                report.add(
+                    Severity::Warning,
+                    Id::FILE_OLDER,
+                    &path,
+                    text,
+                    "keep a copy if it is the one that is right",
+                );
             }
             OnDisk::Newer(seconds) => {
                 let text = format!(
@@ -112,7 +119,7 @@ fn files(layout: &Layout, config: &Config, inside: &Inside, report: &mut Report)
                 );
                 report.add(
                     Severity::Error,
-                    "file-newer",
+                    Id::FILE_NEWER,
                     &path,
                     text,
                     "move it away: k3s then writes the one of the datastore",
@@ -122,7 +129,7 @@ fn files(layout: &Layout, config: &Config, inside: &Inside, report: &mut Report)
         }
     }
     if !newer.is_empty() {
-        report.fix("file-newer", newer.iter().map(|path| super::aside(path)));
+        report.fix(Id::FILE_NEWER, newer.iter().map(|path| super::aside(path)));
     }
 }
 
@@ -160,11 +167,11 @@ fn encryption(layout: &Layout, config: &Config, open: &OpenStore, inside: Option
         let text = format!(
             "{encrypted} live Secrets are encrypted, and secrets-encryption is not set: no component could read them"
         );
-        report.add(Severity::Error, "encryption-flag", &place, text, "unless a flag in the unit sets it");
-        report.fix("encryption-flag", [format!("echo 'secrets-encryption: true' >> {}", quoted(&place))]);
+        report.add(Severity::Error, Id::ENCRYPTION_FLAG, &place, text, "unless a flag in the unit sets it");
+        report.fix(Id::ENCRYPTION_FLAG, [format!("echo 'secrets-encryption: true' >> {}", quoted(&place))]);
     } else if encrypted > 0 && !config.is_known() {
         let text = format!("{encrypted} live Secrets are encrypted: k3s must be started with --secrets-encryption");
-        report.add(Severity::Note, "encryption-needed", &path, text, "");
+        report.add(Severity::Note, Id::ENCRYPTION_NEEDED, &path, text, "");
     }
     let in_store = inside.and_then(|inside| inside.blob.file("EncryptionConfig"));
     if encrypted > 0 && !path.is_file() && inside.is_some() && in_store.is_none() {
@@ -173,7 +180,7 @@ fn encryption(layout: &Layout, config: &Config, open: &OpenStore, inside: Option
         );
         report.add(
             Severity::Loss,
-            "encryption-key-missing",
+            Id::ENCRYPTION_KEY_MISSING,
             &path,
             text,
             "look for this file in older copies of the directory",
@@ -196,19 +203,19 @@ fn authorities(layout: &Layout, now: i64, report: &mut Report) {
             let (severity, id, text) = match (first.validity(now), is_authority) {
                 (Validity::Good, _) => continue,
                 (Validity::Expired, true) => {
-                    (Severity::Error, "authority-ended", "this authority has ended: nothing it signed is accepted")
+                    (Severity::Error, Id::AUTHORITY_ENDED, "this authority has ended: nothing it signed is accepted")
                 }
                 (Validity::EndsSoon, true) => {
-                    (Severity::Warning, "authority-ends", "this authority ends within 90 days")
+                    (Severity::Warning, Id::AUTHORITY_ENDS, "this authority ends within 90 days")
                 }
                 (Validity::NotYet, _) => {
-                    (Severity::Error, "clock", "this certificate is not yet good: is the clock right?")
+                    (Severity::Error, Id::CLOCK, "this certificate is not yet good: is the clock right?")
                 }
                 (Validity::Expired, false) => {
-                    (Severity::Note, "certificate-ended", "it has ended; k3s renews it at its start")
+                    (Severity::Note, Id::CERTIFICATE_ENDED, "it has ended; k3s renews it at its start")
                 }
                 (Validity::EndsSoon, false) => {
-                    (Severity::Note, "certificate-ends", "it ends within 90 days; k3s renews it at its start")
+                    (Severity::Note, Id::CERTIFICATE_ENDS, "it ends within 90 days; k3s renews it at its start")
                 }
             };
             let hint = if is_authority { "k3s certificate rotate-ca" } else { "" };

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 pub use pattern::{Pattern, PatternError, Syntax};
 pub use trace::Place;
+pub(super) use trace::push_name;
 
 use super::objects::{ObjectError, Objects};
 use crate::kube::encryption;
@@ -160,11 +161,17 @@ pub struct Search<'o, 's> {
 }
 
 /// The memory of one thread that searches.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Space {
     viewer: Viewer,
     text: Vec<u8>,
     notes: Notes,
+}
+
+impl Default for Space {
+    fn default() -> Self {
+        Self { viewer: Viewer::for_many(), text: Vec::new(), notes: Notes::default() }
+    }
 }
 
 impl<'o, 's> Search<'o, 's> {

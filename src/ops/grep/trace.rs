@@ -98,7 +98,7 @@ impl Places {
 }
 
 /// A member as jq names it.
-fn push_name(name: &str, path: &mut String) {
+pub(in crate::ops) fn push_name(name: &str, path: &mut String) {
     let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && name.starts_with(|first: char| !first.is_ascii_digit());
     if is_plain {

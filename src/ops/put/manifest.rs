@@ -58,6 +58,33 @@ impl Manifests {
         Ok(manifests)
     }
 
+    /// The files that paths mean, as `kubectl -f` takes them: of a directory those in it that end in .yaml, .yml or .json, by
+    /// their names.
+    ///
+    /// # Errors
+    /// [`PutError::Read`].
+    pub fn files_in(paths: &[PathBuf]) -> Result<Vec<PathBuf>, PutError> {
+        let mut files = Vec::new();
+        for path in paths {
+            if path == Path::new("-") || !path.is_dir() {
+                files.push(path.clone());
+                continue;
+            }
+            let failed = |source| PutError::Read { name: path.display().to_string(), source };
+            let mut found = Vec::new();
+            for entry in std::fs::read_dir(path).map_err(failed)? {
+                let file = entry.map_err(failed)?.path();
+                let extension = file.extension().and_then(|extension| extension.to_str());
+                if matches!(extension, Some("yaml" | "yml" | "json")) && file.is_file() {
+                    found.push(file);
+                }
+            }
+            found.sort();
+            files.extend(found);
+        }
+        Ok(files)
+    }
+
     /// An object, or what is in a list of objects: as in kubectl, whatever has `items` is one (apimachinery
     /// pkg/apis/meta/v1/unstructured, IsList).
     fn add(&mut self, place: String, value: Value) {

@@ -10,9 +10,10 @@ use super::RECOVER;
 use crate::bolt::{Meta as BoltMeta, MetaSlot};
 use crate::etcd::hash::Trailer;
 use crate::etcd::keyvalue::{KeyValue, RowKey};
+use crate::etcd::replay::Replayed;
 use crate::etcd::wal::Wal;
 use crate::etcd::{Meta, Store};
-use crate::ops::finding::{Findings, Severity};
+use crate::ops::finding::{Findings, Id, Severity};
 use crate::ops::store::OpenStore;
 use crate::source::Files;
 
@@ -61,11 +62,11 @@ fn trailer(source: &OpenStore, store: &Store, name: &str, findings: &mut Finding
             if store.bolt().bytes().len().is_multiple_of(page.max(1)) {
                 let text = "there is no SHA-256 at its end: a bare database, and no snapshot";
                 let hint = "k3s restores only snapshots; kinescope convert --to etcd-snapshot makes one of it";
-                findings.add(Severity::Note, "no-trailer", name, text, hint);
+                findings.add(Severity::Note, Id::NO_TRAILER, name, text, hint);
             } else {
                 let text = "its length is neither that of a snapshot nor that of a database: it was cut off, or is a download \
                             that did not end";
-                findings.add(Severity::Loss, "cut-off", name, text, "take another copy");
+                findings.add(Severity::Loss, Id::CUT_OFF, name, text, "take another copy");
             }
         }
     }
@@ -73,16 +74,16 @@ fn trailer(source: &OpenStore, store: &Store, name: &str, findings: &mut Finding
 
 /// Revisions that nothing accounts for. Each write takes one, so that etcd itself leaves none out.
 fn holes(store: &Store, name: &str, findings: &mut Findings) {
+    if store.rows().iter().any(|row| !row.at.tombstone && store.history().keys().get(row.key).is_empty()) {
+        let text = "a row without a key raises the revision: it was restored with a bump";
+        findings.add(Severity::Note, Id::REVISION_BUMP, name, text, "");
+    }
     let holes = store.holes();
     let Some((from, to)) = holes.first() else { return };
     let more = if holes.len() > 1 { format!(", and {} more ranges", holes.len() - 1) } else { String::new() };
     let text =
         format!("revisions {from} to {to} have no row{more}: normal after a restore with a bump, or a conversion");
-    findings.add(Severity::Note, "revisions-missing", name, text, "");
-    if store.rows().iter().any(|row| !row.at.tombstone && store.history().keys().get(row.key).is_empty()) {
-        let text = "a row without a key raises the revision: it was restored with a bump";
-        findings.add(Severity::Note, "revision-bump", name, text, "");
-    }
+    findings.add(Severity::Note, Id::REVISIONS_MISSING, name, text, "");
 }
 
 /// What the two metas say of how the file came about, and whether the other one leads to a sound tree.
@@ -92,7 +93,7 @@ fn metas(store: &Store, name: &str, findings: &mut Findings) {
         let only_freelist = BoltMeta { freelist: first.freelist, txid: first.txid, ..second } == first;
         if (first.flags | second.flags) != 0 || only_freelist && first.freelist != second.freelist {
             let text = "the metas are those of a file that `bbolt surgery` has worked on";
-            findings.add(Severity::Note, "surgery", name, text, "");
+            findings.add(Severity::Note, Id::SURGERY, name, text, "");
         }
     }
     if store.damage().is_empty() && store.contradictions().is_empty() {
@@ -103,13 +104,17 @@ fn metas(store: &Store, name: &str, findings: &mut Findings) {
         MetaSlot::Second => MetaSlot::First,
     };
     let Some(older) = store.bolt().through_slot(other) else { return };
+    // In a snapshot both lead to the same tree.
+    if older.meta().root == store.bolt().meta().root {
+        return;
+    }
     let mut damage: Vec<_> = older.damage().to_vec();
     let walked = older.walk(&mut damage);
     let has_keys = walked.buckets.iter().any(|(bucket, leaves)| bucket.name == b"key" && !leaves.is_empty());
     if damage.is_empty() && has_keys {
         let text = format!("the other meta, of transaction {}, leads to a tree without faults", older.meta().txid);
         let hint = "one transaction (up to 100 ms of writes) earlier: bbolt surgery revert-meta-page on a copy, then verify that";
-        findings.add(Severity::Note, "older-meta-sound", name, text, hint);
+        findings.add(Severity::Note, Id::OLDER_META_SOUND, name, text, hint);
     }
 }
 
@@ -125,7 +130,7 @@ fn buckets(store: &Store, name: &str, findings: &mut Findings) {
         .collect();
     if !missing.is_empty() {
         let text = format!("there is no bucket {}, which every etcd creates", missing.join(", "));
-        findings.add(Severity::Warning, "bucket-absent", name, text, "etcd makes it anew, empty, at its next start");
+        findings.add(Severity::Warning, Id::BUCKET_ABSENT, name, text, "etcd makes it anew, empty, at its next start");
     }
 }
 
@@ -143,11 +148,11 @@ fn compaction(store: &Store, name: &str, findings: &mut Findings) {
             "a compaction to revision {scheduled} had begun, and the newest row is of {last}: etcd before 3.4.32 and 3.5.14 \
              goes on counting from {last}, and clients see the past (etcd issue 17780)"
         );
-        findings.add(Severity::Warning, "revision-decreased", name, text, "start it with a newer etcd");
+        findings.add(Severity::Warning, Id::REVISION_DECREASED, name, text, "start it with a newer etcd");
     } else {
         let text =
             format!("a compaction to revision {scheduled} had begun and not ended: etcd ends it at its next start");
-        findings.add(Severity::Note, "compaction-unfinished", name, text, "");
+        findings.add(Severity::Note, Id::COMPACTION_UNFINISHED, name, text, "");
     }
 }
 
@@ -174,11 +179,11 @@ fn members(store: &Store, name: &str, findings: &mut Findings) {
         );
         let hint = "members that were removed and came back: etcd 3.5.26 cleans them up before an upgrade to 3.6; a restore \
                     makes new members anyway";
-        findings.add(Severity::Warning, "members-differ", name, text, hint);
+        findings.add(Severity::Warning, Id::MEMBERS_DIFFER, name, text, hint);
     }
     if let both @ [_, ..] = bucket.intersection(&removed).collect::<Vec<_>>().as_slice() {
         let text = format!("members that are there and removed at once: {}", list(both.to_vec()));
-        findings.add(Severity::Warning, "members-removed", name, text, "start 3.5.26 or later before 3.6");
+        findings.add(Severity::Warning, Id::MEMBERS_REMOVED, name, text, "start 3.5.26 or later before 3.6");
     }
     for id in &voters {
         let member = meta.members.get(&format!("{id:x}")).and_then(|text| serde_json::from_str::<Value>(text).ok());
@@ -186,7 +191,7 @@ fn members(store: &Store, name: &str, findings: &mut Findings) {
             let text = format!("member {id:x} votes, and its entry still says that it is a learner");
             findings.add(
                 Severity::Warning,
-                "learner-votes",
+                Id::LEARNER_VOTES,
                 name,
                 text,
                 "promoted by an etcd before 3.5.20: upgrade 3.5 first",
@@ -202,7 +207,7 @@ fn alarms(meta: &Meta, name: &str, findings: &mut Findings) {
             _ => "etcd takes nothing at all: compare the members, restore from a good one; it survives a restore",
         };
         let text = format!("the alarm {} of member {:x} is armed", alarm.kind, alarm.member);
-        findings.add(Severity::Warning, "alarm", name, text, hint);
+        findings.add(Severity::Warning, Id::ALARM, name, text, hint);
     }
 }
 
@@ -211,7 +216,7 @@ fn log(store: &Store, wal: &Wal, name: &str, findings: &mut Findings) {
     let Some(replayed) = store.replayed() else {
         let text = "a data directory without its raft log: etcd does not start on it";
         let hint = "kinescope convert --to etcd-dir or --to etcd-snapshot makes one that starts";
-        findings.add(Severity::Warning, "no-log", name, text, hint);
+        findings.add(Severity::Warning, Id::NO_LOG, name, text, hint);
         return;
     };
     if !replayed.uncommitted.is_empty() {
@@ -219,20 +224,43 @@ fn log(store: &Store, wal: &Wal, name: &str, findings: &mut Findings) {
             "{} entries behind the commit index: only the other members know whether they count",
             replayed.uncommitted.len()
         );
-        findings.add(Severity::Warning, "uncommitted", name, text, "compare with another member's directory");
+        findings.add(Severity::Warning, Id::UNCOMMITTED, name, text, "compare with another member's directory");
     }
     for note in &replayed.notes {
-        findings.add(Severity::Note, "log-note", name, note.as_str(), "");
+        findings.add(Severity::Note, Id::LOG_NOTE, name, note.as_str(), "");
     }
     for skipped in &replayed.refused {
         let text = format!("entry {} ({}) has no effect: {}", skipped.index, skipped.request, skipped.reason);
-        findings.add(Severity::Note, "log-refused", name, text, "");
+        findings.add(Severity::Note, Id::LOG_REFUSED, name, text, "");
     }
-    let index = store.meta().consistent_index.unwrap_or(0);
+    if let Some(missing) = store.missing_effect(wal) {
+        let text = format!(
+            "the database says that it has applied entry {} ({}), and revision {}, which that made, is not there as the log has it",
+            missing.index, missing.request, missing.revision
+        );
+        let hint = "etcd 3.5.0 to 3.5.2 could lose writes so in a crash: compare with another member, or apply that object anew";
+        findings.add(Severity::Loss, Id::EFFECT_MISSING, name, text, hint);
+    }
     let mark = wal.snapshots.iter().filter(|mark| mark.index <= wal.state.commit).map(|mark| mark.index).max();
-    if let Some(mark) = mark.filter(|&mark| mark > index) {
-        let text = format!("the log counts on a database of entry {mark}, and this one is of entry {index}");
-        findings.add(Severity::Loss, "database-behind", name, text, RECOVER);
+    if let Some(mark) = mark {
+        behind(replayed, mark, name, findings);
+    }
+}
+
+/// A database that is older than the newest snapshot of which the log knows: etcd looks for a newer one, and ends (etcd
+/// server/storage/backend.go, RecoverSnapshotBackend; before 3.7 only where the `.snap` file of it is there).
+fn behind(replayed: &Replayed, mark: u64, name: &str, findings: &mut Findings) {
+    let own = replayed.consistent_index.saturating_sub(replayed.applied);
+    if mark > replayed.consistent_index {
+        let text = format!("the log counts on a database of entry {mark}, and this one is of entry {own}");
+        findings.add(Severity::Loss, Id::DATABASE_BEHIND, name, text, RECOVER);
+    } else if mark > own {
+        let text = format!(
+            "the log counts on a database of entry {mark}, and this one is of entry {own}: etcd does not start on it, though \
+             the log has all that is between"
+        );
+        let hint = "kinescope convert --to etcd-dir makes one that starts";
+        findings.add(Severity::Warning, Id::DATABASE_BEHIND, name, text, hint);
     }
 }
 
@@ -245,10 +273,10 @@ fn leftovers(source: &OpenStore, findings: &mut Findings) {
         let place = entry.path().display().to_string();
         if file.starts_with("db.tmp") {
             let text = "left by a defragmentation that did not end (etcd before 3.5.6 could lose revisions then)";
-            findings.add(Severity::Warning, "defrag-leftover", place, text, "compare the HashKV of the members");
+            findings.add(Severity::Warning, Id::DEFRAG_LEFTOVER, place, text, "compare the HashKV of the members");
         } else if file.ends_with(".snap.db") {
             let text = "a database that a leader sent and that was not taken over yet";
-            findings.add(Severity::Warning, "received-database", place, text, "verify it too: it may be newer");
+            findings.add(Severity::Warning, Id::RECEIVED_DATABASE, place, text, "verify it too: it may be newer");
         }
     }
 }

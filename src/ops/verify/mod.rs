@@ -5,13 +5,14 @@
 //! a text of a live value may have changed unseen in a file without a trailer.
 
 mod bootstrap;
+mod engine;
 mod etcd;
 mod kine;
 mod values;
 
 pub use values::Checked;
 
-use super::finding::{Finding, Findings, Severity, Verdict};
+use super::finding::{Finding, Findings, Id, Severity, Verdict};
 use super::keyring::{Given, Keyring, KeyringError};
 use super::store::{OpenError, OpenStore, Store};
 use crate::model::Engine;
@@ -53,6 +54,28 @@ pub struct Looked {
 /// # Errors
 /// [`KeyringError`]: what was given to open values with cannot be read.
 pub fn verify(source: &OpenStore, given: &Given, now: i64) -> Result<Verification, KeyringError> {
+    verify_with(source, given, now, None)
+}
+
+/// As [`verify`], and lets the engine itself try a copy, as long as `go_on` says so.
+///
+/// # Errors
+/// [`KeyringError`].
+pub fn verify_and_try(
+    source: &OpenStore,
+    given: &Given,
+    now: i64,
+    go_on: &dyn Fn() -> bool,
+) -> Result<Verification, KeyringError> {
+    verify_with(source, given, now, Some(go_on))
+}
+
+fn verify_with(
+    source: &OpenStore,
+    given: &Given,
+    now: i64,
+    go_on: Option<&dyn Fn() -> bool>,
+) -> Result<Verification, KeyringError> {
     let store = &source.store;
     let history = store.history();
     let mut findings = Findings::default();
@@ -69,6 +92,9 @@ pub fn verify(source: &OpenStore, given: &Given, now: i64) -> Result<Verificatio
     let counts = history.counts();
     if counts.live_keys == 0 {
         nothing_live(source, &mut findings);
+    }
+    if let Some(go_on) = go_on {
+        engine::check(source, go_on, &mut findings);
     }
     let findings = findings.finish();
     Ok(Verification {
@@ -91,16 +117,16 @@ fn nothing_live(source: &OpenStore, findings: &mut Findings) {
     let in_pages = matches!(&source.store, Store::Etcd(store) if etcd::has_rows_in_lost_pages(store));
     if in_pages {
         let text = "no tree leads to a live key, and rows stand in pages that nothing reaches";
-        findings.add(Severity::Loss, "nothing-reachable", name, text, RECOVER);
+        findings.add(Severity::Loss, Id::NOTHING_REACHABLE, name, text, RECOVER);
     } else if source.store.damage().is_empty() {
         let text = "no key is live in here: there is nothing to restore";
         let hint = "is it the right file? k3s makes an empty store when it starts on another engine than before";
-        findings.add(Severity::Error, "empty-store", name, text, hint);
+        findings.add(Severity::Error, Id::EMPTY_STORE, name, text, hint);
     } else {
         let text = "no live key can be reached";
         findings.add(
             Severity::Error,
-            "nothing-reachable",
+            Id::NOTHING_REACHABLE,
             name,
             text,
             "kinescope recover searches the pages for what is left",
@@ -119,7 +145,10 @@ fn keyring(
     let made = if token_fits == Some(false) { without_token() } else { given.keyring(source) };
     let (keyring, _) = match made {
         Err(error @ (KeyringError::Blob { .. } | KeyringError::Inner { .. } | KeyringError::Damage(_))) => {
-            bootstrap::keyring_fault(&error, findings);
+            // Of a configuration that is none it was told already.
+            if !findings.has(Id::ENCRYPTION_CONFIG_BROKEN) {
+                bootstrap::keyring_fault(&error, findings);
+            }
             without_token()?
         }
         Err(KeyringError::NoFit { .. } | KeyringError::NoBootstrap) => without_token()?,
@@ -134,13 +163,13 @@ pub fn unopened(error: &OpenError) -> Option<Verification> {
     let (id, hint) = match error {
         OpenError::Source(error) => match error {
             SourceError::NotAStore { .. } | SourceError::NoStore(_) | SourceError::Unpack { .. } => {
-                ("not-a-store", "kinescope recover searches the bytes for what is left")
+                (Id::NOT_A_STORE, "kinescope recover searches the bytes for what is left")
             }
             _ => return None,
         },
         OpenError::Etcd(crate::etcd::OpenError::Newer { .. }) => return None,
         OpenError::Etcd(_) | OpenError::Kine(_) => {
-            ("unreadable", "kinescope recover searches the pages for what is left")
+            (Id::UNREADABLE, "kinescope recover searches the pages for what is left")
         }
     };
     let mut findings = Findings::default();

@@ -17,7 +17,7 @@ use crate::kube::minor::Minor;
 use crate::kube::resources::{Identity, Registry, Special};
 use crate::kube::show::ShowError;
 use crate::model::{Change, History, LeaseRef, Op, ValueRef};
-use crate::ops::finding::{Findings, Severity};
+use crate::ops::finding::{Findings, Id, Severity};
 use crate::ops::objects::{MinorFrom, Objects};
 use crate::ops::store::Store;
 
@@ -67,7 +67,7 @@ impl Many {
 }
 
 /// Findings of many, by severity and id, and by what they are about.
-type Sums = BTreeMap<(Severity, &'static str, String), Many>;
+type Sums = BTreeMap<(Severity, Id, String), Many>;
 
 /// What one thread found.
 #[derive(Debug, Default)]
@@ -172,30 +172,30 @@ fn tell_sums(sums: Sums, findings: &mut Findings) {
     for ((severity, id, what), many) in sums {
         let (count, first) = (many.count, many.first);
         let (text, hint) = match id {
-            "locked" => (
+            Id::LOCKED => (
                 format!("{count} values are {what}"),
                 "without the key nobody can say whether they are whole; the cluster needs it too",
             ),
-            "does-not-open" => (
+            Id::DOES_NOT_OPEN => (
                 format!("{count} values stay closed with the keys that were given: {what}"),
                 "an apiserver with this configuration could not read them: find the configuration of their time, or \
                  restore from a copy of before",
             ),
-            "kind-unknown" => {
+            Id::KIND_UNKNOWN => {
                 (format!("{count} values are of {what}, which is not known here: their content was not checked"), "")
             }
-            "masterlease-forever" => (
+            Id::MASTERLEASE_FOREVER => (
                 format!(
                     "{count} entries of API servers have no time to live: the kubernetes Service would keep them for ever"
                 ),
                 "kubectl delete cannot reach them: leave them out with `kinescope convert`, or delete them once the \
                  cluster runs (etcdctl del --prefix /registry/masterleases/)",
             ),
-            "events-forever" => (
+            Id::EVENTS_FOREVER => (
                 format!("{count} Events have no time to live, as k3s's own migration to etcd leaves them"),
                 "kubectl delete events -A --all, once the cluster runs",
             ),
-            "lease-unknown" => (
+            Id::LEASE_UNKNOWN => (
                 format!("{count} keys hang on a lease that the store does not have: they would never expire"),
                 "delete them, or touch them, once the cluster runs",
             ),
@@ -211,7 +211,7 @@ fn tell_plain(stored: &BTreeMap<String, Stored>, findings: &mut Findings) {
         if count.plain_live > 0 {
             findings.add(
                 Severity::Warning,
-                "plain-live",
+                Id::PLAIN_LIVE,
                 resource.as_str(),
                 format!("{} live values are plain text, and {} values encrypted", count.plain_live, count.encrypted),
                 "encrypt them: k3s secrets-encrypt reencrypt, or write each once more",
@@ -220,7 +220,7 @@ fn tell_plain(stored: &BTreeMap<String, Stored>, findings: &mut Findings) {
         if count.plain_history > 0 {
             findings.add(
                 Severity::Warning,
-                "plain-history",
+                Id::PLAIN_HISTORY,
                 resource.as_str(),
                 format!(
                     "{} superseded values are still there as plain text, from before encryption was switched on",
@@ -275,7 +275,7 @@ impl Checker<'_> {
             match read {
                 Ok((copy, Some(own))) if copy != own => partial.findings.add(
                     Severity::Loss,
-                    "copies-differ",
+                    Id::COPIES_DIFFER,
                     format!("{} at revision {}", shown(key), row.prev_revision),
                     format!("its value and the copy of it in row {} are not the same: one of them was changed", row.id),
                     RECOVER,
@@ -299,7 +299,7 @@ impl Checker<'_> {
             Identity::Special(Special::Bootstrap) => bootstrap(look, partial),
             Identity::Special(Special::Compaction) if !is_number(look.stored) => {
                 let text = "the apiserver keeps the revision of its last compaction here, and this is no number";
-                partial.findings.add(Severity::Loss, "value-broken", look.place(), text, RECOVER);
+                partial.findings.add(Severity::Loss, Id::VALUE_BROKEN, look.place(), text, RECOVER);
             }
             Identity::Special(
                 Special::Compaction
@@ -324,7 +324,7 @@ impl Checker<'_> {
         if encrypted && identity == Identity::Foreign && self.has_root {
             let text =
                 format!("a value that an apiserver encrypted, and its key is not below {}/", self.registry.root());
-            partial.findings.add(Severity::Loss, "other-than-its-key", look_at.place(), text, RECOVER);
+            partial.findings.add(Severity::Loss, Id::OTHER_THAN_ITS_KEY, look_at.place(), text, RECOVER);
         }
         if let Some(resource) = resource {
             let stored = partial.stored.entry(resource).or_default();
@@ -344,17 +344,17 @@ impl Checker<'_> {
             Ok((itself, notes)) => {
                 if itself.is_broken_release() {
                     let text = "what Helm keeps in it as base64 is something else";
-                    partial.findings.add(Severity::Loss, "value-odd", look_at.place(), text, RECOVER);
+                    partial.findings.add(Severity::Loss, Id::VALUE_ODD, look_at.place(), text, RECOVER);
                 }
                 if let Some((severity, text)) = self.doubt(&plain, &notes) {
-                    partial.findings.add(severity, "value-odd", look_at.place(), text, RECOVER);
+                    partial.findings.add(severity, Id::VALUE_ODD, look_at.place(), text, RECOVER);
                 }
                 if let Some(text) = self.other_than_its_key(identity, &itself) {
-                    partial.findings.add(Severity::Loss, "other-than-its-key", look_at.place(), text, RECOVER);
+                    partial.findings.add(Severity::Loss, Id::OTHER_THAN_ITS_KEY, look_at.place(), text, RECOVER);
                 }
             }
             Err(ShowError::Decode(DecodeError::UnknownKind { api_version, kind })) => {
-                let what = (Severity::Note, "kind-unknown", format!("{kind} of {api_version}"));
+                let what = (Severity::Note, Id::KIND_UNKNOWN, format!("{kind} of {api_version}"));
                 partial.sums.entry(what).or_default().add(|| look_at.place());
             }
             // What others keep beside Kubernetes may be anything.
@@ -365,7 +365,7 @@ impl Checker<'_> {
                 } else {
                     Severity::Loss
                 };
-                partial.findings.add(severity, "value-broken", look_at.place(), error.to_string(), RECOVER);
+                partial.findings.add(severity, Id::VALUE_BROKEN, look_at.place(), error.to_string(), RECOVER);
             }
         }
     }
@@ -436,11 +436,11 @@ fn names_end(key: &[u8], itself: &Itself) -> bool {
 fn locked(look: &Look<'_>, reason: &LockedReason, partial: &mut Partial) {
     partial.checked.locked += 1;
     let what = match reason {
-        LockedReason::NoKey { .. } => (Severity::Note, "locked", reason.to_string()),
+        LockedReason::NoKey { .. } => (Severity::Note, Id::LOCKED, reason.to_string()),
         // A value that no known provider wrote, or that its own key does not open, was changed or is of another key.
         LockedReason::WrongKey { .. } | LockedReason::UnknownProvider { .. } => match look.role {
-            Role::Live => (Severity::Loss, "does-not-open", reason.to_string()),
-            Role::History | Role::Copy => (Severity::Warning, "does-not-open", reason.to_string()),
+            Role::Live => (Severity::Loss, Id::DOES_NOT_OPEN, reason.to_string()),
+            Role::History | Role::Copy => (Severity::Warning, Id::DOES_NOT_OPEN, reason.to_string()),
         },
     };
     partial.sums.entry(what).or_default().add(|| look.place());
@@ -451,7 +451,7 @@ fn bootstrap(look: &Look<'_>, partial: &mut Partial) {
         Ok(()) | Err(BlobError::Lock) => {}
         Err(error) => {
             let severity = if look.role == Role::Live { Severity::Loss } else { Severity::Warning };
-            partial.findings.add(severity, "value-broken", look.place(), error.to_string(), RECOVER);
+            partial.findings.add(severity, Id::VALUE_BROKEN, look.place(), error.to_string(), RECOVER);
         }
     }
 }
@@ -460,14 +460,14 @@ fn bootstrap(look: &Look<'_>, partial: &mut Partial) {
 fn lifetime(history: &History, change: &Change, identity: Identity<'_>, look: &Look<'_>, partial: &mut Partial) {
     let id = match (change.lease, history.ttl(change.lease)) {
         (_, Some(_)) => return,
-        (LeaseRef::Id(_), None) => "lease-unknown",
+        (LeaseRef::Id(_), None) => Id::LEASE_UNKNOWN,
         (LeaseRef::None | LeaseRef::Ttl(_), None) => match identity {
-            Identity::Special(Special::ServerLease) => "masterlease-forever",
-            Identity::Object(id) if id.resource.kind == "Event" => "events-forever",
+            Identity::Special(Special::ServerLease) => Id::MASTERLEASE_FOREVER,
+            Identity::Object(id) if id.resource.kind == "Event" => Id::EVENTS_FOREVER,
             _ => return,
         },
     };
-    let severity = if id == "events-forever" { Severity::Note } else { Severity::Warning };
+    let severity = if id == Id::EVENTS_FOREVER { Severity::Note } else { Severity::Warning };
     partial.sums.entry((severity, id, String::new())).or_default().add(|| look.place());
 }
 

@@ -164,6 +164,11 @@ impl Images {
             tell("file-truncated", format!("it should have {said} pages, and only {} are there", self.page_count));
         }
         let whole = self.main.len() / self.geometry.page_size().bytes();
+        // A checkpoint cuts the file to the length that it writes into the header.
+        let own = self.header.filter(|_| self.overlay.is_empty()).and_then(|header| header.size_in_pages);
+        if let Some(said) = own.filter(|&said| (said as usize) < whole) {
+            tell("copied-while-written", format!("it has {whole} pages, and its header says {said}"));
+        }
         let torn = self.main.len() - whole * self.geometry.page_size().bytes();
         if torn > 0 {
             tell("file-truncated", format!("it ends {torn} bytes into a page"));
@@ -233,6 +238,11 @@ impl Images {
     /// Whether the WAL is read beside the file, and not over it.
     pub fn is_beside(&self) -> bool {
         self.wal.is_some() && matches!(self.fit, WalFit::Foreign(_))
+    }
+
+    /// Whether frames are lost from the middle of the WAL, or from its start.
+    pub fn has_wal_break(&self) -> bool {
+        self.damage.iter().any(|damage| matches!(damage.id, "wal-checksum" | "wal-header"))
     }
 
     /// Whether the page is known to be in use: by a freelist that is whole, or by a tree that leads to it.

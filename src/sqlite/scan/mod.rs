@@ -6,8 +6,10 @@
 
 mod freelist;
 mod images;
+mod order;
 mod reach;
 mod size;
 
 pub use freelist::Freelist;
 pub use images::{Images, Looked, Reading, Stand, WalFit, World};
+pub use order::Step;

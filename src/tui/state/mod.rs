@@ -86,7 +86,6 @@ pub struct Reading {
 
 /// One screen.
 #[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant, reason = "a stack of screens has a handful of these")]
 pub enum View {
     /// The first one.
     Overview {

@@ -1,0 +1,117 @@
+//! `kinescope prune`
+
+use std::path::{Path, PathBuf};
+
+use super::convert::{To, owner};
+use super::exit::{Failure, Outcome};
+use super::keys::KeyringArgs;
+use super::progress::Progress;
+use super::source::{ChoiceArgs, open_and_hash};
+use super::ui::Ui;
+use crate::kube::selector::LabelSelector;
+use crate::ops::convert::Phase;
+use crate::ops::diff::Scope;
+use crate::ops::objects::Objects;
+use crate::ops::prune::Prune;
+use crate::render;
+
+/// Write a smaller store: compacted, without some objects, without old Helm releases, and without free pages
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  kinescope prune state.db new.db                          compact to the current revision
+  kinescope prune state.db new.db --to-revision 120000     keep the history from there on
+  kinescope prune state.db new.db --drop events            what fills it, and nobody needs
+  kinescope prune snapshot new.snapshot --helm-history 3   three releases of each chart, and the deployed one
+  kinescope prune state.db new.db --drop policyreports -A --check")]
+pub struct Args {
+    /// The store to read
+    #[arg(value_name = "SRC")]
+    source: PathBuf,
+    /// The file or directory to write
+    #[arg(value_name = "DST")]
+    target: PathBuf,
+    /// Compact to this revision, and keep what is newer; else to the current one
+    #[arg(long, value_name = "REV", conflicts_with_all = ["drop", "helm_history"])]
+    to_revision: Option<i64>,
+    /// Leave these out: KIND[.GROUP][/NAME], a key, or a prefix of keys that ends with a slash; may be given several times
+    #[arg(long, value_name = "SELECTOR")]
+    drop: Vec<String>,
+    /// With --drop: only in this namespace
+    #[arg(long, short, value_name = "NS", requires = "drop")]
+    namespace: Option<String>,
+    /// With --drop: in all namespaces; without -n they are meant anyway
+    #[arg(long, short = 'A', conflicts_with = "namespace")]
+    all_namespaces: bool,
+    /// With --drop: only objects with these labels, as kubectl's -l
+    #[arg(long, short = 'l', value_name = "SELECTOR", requires = "drop")]
+    selector: Option<String>,
+    /// Leave out all but the newest N releases of each Helm chart, and the deployed one
+    #[arg(long, value_name = "N")]
+    helm_history: Option<usize>,
+    /// What to write; else what SRC is
+    #[arg(long, value_name = "TARGET")]
+    to: Option<To>,
+    /// Do all of it into a temporary target, compare it, and remove it
+    #[arg(long)]
+    check: bool,
+    /// Overwrite a target that exists
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    choice: ChoiceArgs,
+    #[command(flatten)]
+    keyring: KeyringArgs,
+}
+
+/// # Errors
+/// [`Failure`].
+pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
+    if args.target == Path::new("-") {
+        return Err(Failure::Usage(
+            "a store cannot be written to standard output, because it could not be read back; name a file".to_owned(),
+        ));
+    }
+    let labels = args.selector.as_deref().map(LabelSelector::parse).transpose();
+    let labels = labels.map_err(|error| Failure::Usage(error.to_string()))?.unwrap_or_default();
+    let drop = Scope { selectors: args.drop.clone(), namespace: args.namespace.clone(), labels, all: true };
+    let source = open_and_hash(&args.source, &args.choice, ui)?;
+    let keyring = args.keyring.keyring(&source, ui)?;
+    let history = source.store.history();
+    let objects = Objects::new(history, &keyring, None, history.current_revision());
+    let progress = Progress::new(ui)?;
+    let prune = Prune {
+        source: &source,
+        objects: &objects,
+        target: &args.target,
+        to: args.to.map(To::target),
+        to_revision: args.to_revision,
+        drop: &drop,
+        helm_history: args.helm_history,
+        check_only: args.check,
+        force: args.force,
+    };
+    let pruned = prune.run(&mut |phase, done, total| {
+        let what = match phase {
+            Phase::Writing => "writing",
+            Phase::Checking => "checking",
+        };
+        progress.step(what, done, total)
+    });
+    progress.done();
+    let pruned = pruned?;
+    if pruned.idle {
+        ui.note(format!("--drop {}: nothing of that is live", args.drop.join(" --drop ")));
+    }
+    for error in &pruned.unsure {
+        ui.note(format!("kept, because it cannot be looked into: {error}"));
+    }
+    if ui.json() {
+        ui.line(render::prune_json(&pruned))?;
+    } else {
+        for line in render::prune_text(&pruned, owner().as_deref()) {
+            ui.line(line)?;
+        }
+    }
+    Ok(if pruned.idle || !pruned.unsure.is_empty() { Outcome::Found } else { Outcome::Done })
+}

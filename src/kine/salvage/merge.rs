@@ -1,0 +1,434 @@
+//! Copies and facts become rows: one for each revision, the best copy first, each held against its witnesses.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::chain::Shifts;
+use super::content::Check;
+use super::copies::{self, Copy, Standing};
+use super::facts;
+use super::finish;
+use super::newest::Newest;
+use super::proof::Proofs;
+use super::rebuild;
+use super::shifts;
+use super::witness::Witnesses;
+use super::{Held, Row, Salvage, Source, Stored, Values};
+use crate::kine::rows::Column;
+use crate::kine::schema::COMPACT_KEY;
+use crate::model::{Evidence, KeyId, Keys, ValueRef};
+use crate::source::{Damage, Place};
+use crate::sqlite::{Images, PageNo, World};
+
+/// What rows are made of while they are made.
+pub(super) struct Merge<'a> {
+    pub images: &'a Images,
+    pub keys: Keys,
+    pub copies: Vec<Copy<'a>>,
+    /// The key of each copy.
+    pub key_of: Vec<KeyId>,
+    pub witnesses: Witnesses,
+    pub proofs: Proofs,
+    pub compact_key: Option<KeyId>,
+    pub compact_revision: Option<i64>,
+    /// For a key's row the row in the table that supersedes it.
+    superseded: HashMap<(KeyId, i64), i64, foldhash::fast::RandomState>,
+    pub stored: Vec<Stored>,
+    /// The highest revision ever given, as SQLite's own table has it.
+    sequence: Option<i64>,
+}
+
+/// A merged row and the copies it was made of, best first.
+pub(super) struct Merged {
+    pub row: Row,
+    pub in_table: bool,
+    pub copies: Vec<u32>,
+}
+
+pub(super) fn merge(images: Arc<Images>) -> Salvage {
+    let (mut rows, mut past, missing, merge) = {
+        let mut merge = Merge::gather(&images);
+        let (rows, past, missing) = rebuild::all(&mut merge);
+        (rows, past, missing, merge)
+    };
+    rows.sort_by_key(|row| row.id);
+    past.sort_by_key(|row| row.id);
+    let highest = merge.highest();
+    let newest = Newest::new(&merge, &rows, &missing, highest);
+    let behind = merge.sequence_is_behind(&rows);
+    let compact_key = merge.compact_key;
+    let Merge { keys, stored, compact_revision, proofs, .. } = merge;
+    let newest = newest.with(proofs);
+    let values = Arc::new(Values { images: images.clone(), stored });
+    let bounds = finish::Bounds { compact_key, compact_revision, highest };
+    let history = finish::history(keys, &rows, bounds, values);
+    let mut damage = images.damage().to_vec();
+    damage.extend(behind.map(|what| Damage {
+        file: images.name().clone(),
+        place: Place::File,
+        id: "copied-while-written",
+        what,
+    }));
+    Salvage { history, rows, past, missing, compact_revision, highest, newest, damage, images }
+}
+
+impl<'a> Merge<'a> {
+    fn gather(images: &'a Images) -> Self {
+        let looked = images.all();
+        let facts = facts::all(images, &looked);
+        let mut copies = copies::all(images, &looked, &Shifts::default());
+        let shifts = shifts::learn(images, &copies);
+        if shifts.is_any() {
+            copies = copies::all(images, &looked, &shifts);
+        }
+        refuse_taken_pages(&mut copies);
+        let names: Vec<&[u8]> = copies
+            .iter()
+            .map(|copy| &*copy.name)
+            .chain(facts.all.iter().flatten().filter_map(|fact| fact.name))
+            .collect();
+        let (keys, mut ids) = Keys::intern(&names);
+        drop(names);
+        let mut of_facts = ids.split_off(copies.len()).into_iter();
+        let fact_names: Vec<Option<KeyId>> =
+            facts.all.iter().map(|fact| fact.and_then(|fact| fact.name).and_then(|_| of_facts.next())).collect();
+        let proofs = Proofs::new(images, &facts, &fact_names);
+        let witnesses = Witnesses::new(&facts, &fact_names, proofs.covered.clone());
+        let compact_key = keys.find(COMPACT_KEY);
+        let mut merge = Self {
+            images,
+            keys,
+            copies,
+            key_of: ids,
+            witnesses,
+            proofs,
+            compact_key,
+            compact_revision: None,
+            superseded: HashMap::default(),
+            stored: Vec::new(),
+            sequence: finish::sequence(images, &looked),
+        };
+        merge.compact_revision = merge.find_compact_revision();
+        merge.correct_ids();
+        merge.superseded = merge.find_superseded();
+        merge
+    }
+
+    pub fn key(&self, copy: u32) -> KeyId {
+        self.key_of.get(copy as usize).copied().unwrap_or(KeyId::UNSET)
+    }
+
+    /// The highest revision that a copy or a witness in use speaks of.
+    fn highest(&self) -> i64 {
+        let in_use = self.copies.iter().filter(|copy| copy.standing <= Standing::Log && !copy.out_of_order);
+        let rows = in_use.filter_map(|copy| copy.id).max();
+        let told = self.witnesses.ids().map(|(id, _)| id).max();
+        rows.max(told).max(self.sequence).unwrap_or(0)
+    }
+
+    /// SQLite notes the highest id with every row: where it is lower than that of a row, the pages are of two moments.
+    fn sequence_is_behind(&self, rows: &[Row]) -> Option<String> {
+        let sequence = self.sequence?;
+        let certain = rows.iter().filter(|row| row.evidence != Evidence::Doubtful && row.source == Source::Table);
+        let last = certain.filter_map(|row| row.id).max().filter(|&last| last > sequence)?;
+        Some(format!("sqlite_sequence ends at {sequence}, and there is a row {last}"))
+    }
+
+    fn find_compact_revision(&self) -> Option<i64> {
+        let compact = self.compact_key?;
+        let is_one = |(copy, key): &(&Copy<'_>, &KeyId)| **key == compact && copy.prev_revision >= 0;
+        let of = |best: Standing| {
+            let copies = self.copies.iter().zip(&self.key_of).filter(is_one);
+            copies.filter(|(copy, _)| copy.standing <= best).map(|(copy, _)| copy.prev_revision).max()
+        };
+        let told = self.witnesses.ids().filter(|(_, witness)| witness.name.has(compact));
+        let told = told.filter_map(|(_, witness)| witness.prev_revision.winner()).map(|(prev, _)| prev).max();
+        of(Standing::Log).max(told).or_else(|| of(Standing::Past))
+    }
+
+    /// Gives a copy whose id is lost, or contradicts the witnesses, the one that an index has for its key and
+    /// `prev_revision`.
+    fn correct_ids(&mut self) {
+        for (copy, &key) in self.copies.iter_mut().zip(&self.key_of) {
+            if Some(key) == self.compact_key {
+                continue;
+            }
+            let witness = copy.id.and_then(|id| self.witnesses.of(id));
+            let vouched = witness.is_some_and(|witness| witness.name.has(key));
+            if vouched {
+                copy.out_of_order = false;
+                continue;
+            }
+            let indexed = self.witnesses.successor(key, copy.prev_revision).filter(|&id| id > copy.prev_revision);
+            match indexed {
+                Some(id) if copy.id != Some(id) && (copy.id.is_none() || copy.standing <= Standing::Unknown) => {
+                    let own_is_other = copy.id.is_some() && witness.is_none();
+                    if copy.id.is_none() || own_is_other || copy.out_of_order {
+                        copy.id = Some(id);
+                        copy.out_of_order = false;
+                    }
+                }
+                _ if copy.out_of_order => copy.id = None,
+                _ => {}
+            }
+            if copy.id.is_none() {
+                copy.id = self.witnesses.past_successor(key, copy.prev_revision).filter(|&id| id > copy.prev_revision);
+            }
+        }
+    }
+
+    fn find_superseded(&self) -> HashMap<(KeyId, i64), i64, foldhash::fast::RandomState> {
+        let in_use = self.copies.iter().zip(&self.key_of).filter(|(copy, _)| copy.standing <= Standing::Unknown);
+        let rows = in_use.filter(|(copy, key)| copy.prev_revision > 0 && Some(**key) != self.compact_key);
+        rows.filter_map(|(copy, &key)| Some(((key, copy.prev_revision), copy.id?))).collect()
+    }
+
+    /// Whether compaction has taken a row of the table away: it is a tombstone, or superseded, up to the compact revision.
+    pub fn is_compacted(&self, key: KeyId, id: i64, deleted: bool) -> bool {
+        let Some(compact) = self.compact_revision else { return false };
+        let next = self.superseded.get(&(key, id)).copied().or_else(|| self.witnesses.successor(key, id));
+        id <= compact && (deleted || next.is_some_and(|next| next <= compact))
+    }
+
+    /// Groups of copies of one revision, each with the best first.
+    pub fn groups(&self) -> Vec<Vec<u32>> {
+        let mut order: Vec<(i64, u32)> =
+            (0u32..).zip(&self.copies).filter_map(|(at, copy)| Some((copy.id?, at))).collect();
+        let rank = |at: u32| {
+            let copy = self.copies.get(at as usize);
+            copy.map(|copy| {
+                (copy.standing, copy.out_of_order, copy.value_check == Check::Bad, copy.old_check == Check::Bad)
+            })
+        };
+        order.sort_by(|&(a, x), &(b, y)| a.cmp(&b).then_with(|| rank(x).cmp(&rank(y))).then(x.cmp(&y)));
+        order.chunk_by(|a, b| a.0 == b.0).map(|group| group.iter().map(|&(_, at)| at).collect()).collect()
+    }
+
+    /// One row out of the copies of a revision.
+    pub fn one(&mut self, group: &[u32]) -> Option<Merged> {
+        let id = self.copies.get(*group.first()? as usize)?.id?;
+        let witness = self.witnesses.of(id).copied();
+        let told = witness.and_then(|witness| witness.name.winner());
+        let compact = self.compact_key;
+        let base = match told {
+            Some((name, margin)) if margin >= 1 => {
+                group.iter().copied().find(|&at| self.key(at) == name).unwrap_or(*group.first()?)
+            }
+            _ => *group.first()?,
+        };
+        let key = self.key(base);
+        let base = if compact == Some(key) { self.newest_compact_row(group).unwrap_or(base) } else { base };
+        let copy = self.copies.get(base as usize)?;
+        let mut row = Row {
+            id: Some(id),
+            key,
+            created: Some(copy.created),
+            deleted: Some(copy.deleted),
+            create_revision: Some(copy.create_revision),
+            prev_revision: Some(copy.prev_revision),
+            lease: Some(copy.lease),
+            value: Held::Lost,
+            old_value: Held::Lost,
+            evidence: evidence(copy.standing),
+            source: source(copy.standing),
+            confirmed: false,
+        };
+        let in_table = self.is_in_table(copy, key, id);
+        let proven = witness.is_some_and(|witness| witness.name.has(key));
+        if !in_table && copy.standing <= Standing::Unknown {
+            row.evidence = Evidence::Carved;
+        }
+        if copy.standing == Standing::Unproven && !(in_table && proven) {
+            row.evidence = Evidence::Doubtful;
+        }
+        self.hold_against(&mut row, witness.as_ref());
+        if compact != Some(key) && is_impossible(&row) {
+            row.evidence = Evidence::Doubtful;
+        }
+        // One index has it and another has not: a copy taken while compaction ran. Nobody can say whether it is gone.
+        if in_table && compact != Some(key) && self.witnesses.is_passed_over(id) && self.compact_revision >= Some(id) {
+            row.evidence = Evidence::Doubtful;
+        }
+        let prev = copy.prev_revision;
+        let same: Vec<u32> = group
+            .iter()
+            .copied()
+            .filter(|&at| self.key(at) == self.key(base))
+            .filter(|&at| self.copies.get(at as usize).is_some_and(|copy| copy.prev_revision == prev))
+            .collect();
+        let mut ordered = vec![base];
+        ordered.extend(same.into_iter().filter(|&at| at != base));
+        let (value, from) = self.value(&ordered, Column::Value);
+        row.value = value;
+        if let Some(standing) = from.filter(|&standing| standing > Standing::Unknown && row.evidence < Evidence::Carved)
+        {
+            row.evidence = evidence(standing);
+        }
+        row.old_value = self.value(&ordered, Column::OldValue).0;
+        Some(Merged { row, in_table, copies: ordered })
+    }
+
+    /// kine updates this row in place; its highest `prev_revision` is the newest.
+    fn newest_compact_row(&self, group: &[u32]) -> Option<u32> {
+        let compact = self.compact_key?;
+        let revision = self.compact_revision?;
+        let mut own = group.iter().copied().filter(|&at| self.key(at) == compact);
+        own.find(|&at| self.copies.get(at as usize).is_some_and(|copy| copy.prev_revision == revision))
+    }
+
+    fn is_in_table(&self, copy: &Copy<'_>, key: KeyId, id: i64) -> bool {
+        if Some(key) == self.compact_key {
+            return true;
+        }
+        let vouched = self.witnesses.of(id).is_some_and(|witness| witness.name.has(key));
+        if vouched {
+            return true;
+        }
+        let dead = self.witnesses.is_denied(id) && self.compact_revision.is_some_and(|compact| id <= compact)
+            || self.is_compacted(key, id, copy.deleted)
+                && self.witnesses.of(id).is_none()
+                && !self.images.freelist().complete;
+        match copy.standing {
+            _ if copy.out_of_order || dead => false,
+            Standing::Present | Standing::Log => true,
+            Standing::Unknown => self.compact_revision.is_some_and(|compact| id > compact),
+            _ => false,
+        }
+    }
+
+    /// Where two or more index entries agree against a row, the row is the one that changed.
+    fn hold_against(&self, row: &mut Row, witness: Option<&super::witness::Witness>) {
+        let Some(witness) = witness else { return };
+        if Some(row.key) == self.compact_key {
+            return;
+        }
+        match witness.name.winner() {
+            Some((name, margin)) if name != row.key => {
+                if margin >= 2 {
+                    row.key = name;
+                    row.evidence = row.evidence.max(Evidence::Rebuilt);
+                } else {
+                    row.evidence = Evidence::Doubtful;
+                }
+            }
+            _ => {}
+        }
+        match (witness.prev_revision.winner(), row.prev_revision) {
+            (Some((prev, margin)), Some(own)) if prev != own => {
+                if margin >= 2 {
+                    row.prev_revision = Some(prev);
+                    row.evidence = row.evidence.max(Evidence::Rebuilt);
+                } else {
+                    row.evidence = Evidence::Doubtful;
+                }
+            }
+            _ => {}
+        }
+        if let Some((deleted, _)) = witness.deleted.winner()
+            && row.deleted != Some(deleted)
+        {
+            row.evidence = Evidence::Doubtful;
+        }
+    }
+
+    /// The first copy of a value that is whole, and how that copy stands; without one, what there is of it.
+    fn value(&mut self, ordered: &[u32], column: Column) -> (Held, Option<Standing>) {
+        let mut doubtful = None;
+        for &at in ordered {
+            let Some(copy) = self.copies.get(at as usize) else { continue };
+            let (range, check) = copy.column(column);
+            let Some(range) = range else { return (Held::Null, Some(copy.standing)) };
+            if check != Check::Bad {
+                let (range, standing) = (range.clone(), copy.standing);
+                return (Held::Known(self.store(at, range)), Some(standing));
+            }
+            if copy.payload.reaches(range) {
+                doubtful = doubtful.or(Some((at, range.clone())));
+            }
+        }
+        match doubtful {
+            Some((at, range)) => (Held::Doubtful(self.store(at, range)), None),
+            None => (Held::Lost, None),
+        }
+    }
+
+    /// Makes a value of a copy readable for whoever gets the rows.
+    pub fn store(&mut self, copy: u32, range: std::ops::Range<u32>) -> ValueRef {
+        let len = range.end.saturating_sub(range.start);
+        let place = self.stored.len() as u64;
+        if let Some(copy) = self.copies.get(copy as usize) {
+            self.stored.push(Stored { payload: copy.payload.clone(), range });
+        }
+        ValueRef { place, len }
+    }
+
+    /// A value's bytes.
+    pub fn bytes(&self, at: ValueRef) -> Option<std::borrow::Cow<'a, [u8]>> {
+        let stored = self.stored.get(usize::try_from(at.place).ok()?)?;
+        stored.payload.read(self.images, &stored.range)
+    }
+}
+
+/// Numbers that no row can have together (kine pkg/logstructured/sqllog/sql.go, Append).
+fn is_impossible(row: &Row) -> bool {
+    let (Some(id), Some(created), Some(deleted)) = (row.id, row.created, row.deleted) else { return false };
+    let (Some(create), Some(prev)) = (row.create_revision, row.prev_revision) else { return false };
+    created && (deleted || create != 0)
+        || !created && !deleted && !(1..id).contains(&create)
+        || !(0..id).contains(&prev)
+}
+
+fn evidence(standing: Standing) -> Evidence {
+    match standing {
+        Standing::Present | Standing::Unknown => Evidence::Intact,
+        Standing::Log => Evidence::Log,
+        Standing::Past | Standing::Remains | Standing::Unproven => Evidence::Carved,
+    }
+}
+
+fn source(standing: Standing) -> Source {
+    match standing {
+        Standing::Present => Source::Table,
+        Standing::Unknown => Source::Orphan,
+        Standing::Log => Source::Log,
+        Standing::Past | Standing::Unproven => Source::Past,
+        Standing::Remains => Source::Remains,
+    }
+}
+
+/// An overflow page belongs to one row. A copy that is not in use and goes on in pages of a row that is, lost its own; of
+/// two rows in use that claim one page neither can be believed beyond its cell. That its content closes proves nothing: objects
+/// of one kind and length close in each other's pages.
+fn refuse_taken_pages(copies: &mut [Copy<'_>]) {
+    let mut owners: HashMap<PageNo, Option<i64>> = HashMap::new();
+    for copy in copies.iter().filter(|copy| copy.standing <= Standing::Unknown && copy.world == World::Current) {
+        for &page in &copy.chain {
+            let owner = owners.entry(page).or_insert(copy.id);
+            if *owner != copy.id {
+                *owner = None;
+            }
+        }
+    }
+    let shared: HashSet<PageNo> = owners.iter().filter(|(_, owner)| owner.is_none()).map(|(&page, _)| page).collect();
+    for copy in copies {
+        let in_use = copy.standing <= Standing::Unknown;
+        let foreign = |page: &PageNo| match owners.get(page) {
+            Some(owner) => *owner != copy.id,
+            None => false,
+        };
+        let hit =
+            if in_use { copy.chain.iter().any(|page| shared.contains(page)) } else { copy.chain.iter().any(foreign) };
+        if !hit || copy.chain.is_empty() {
+            continue;
+        }
+        if !in_use && copy.world == World::Current {
+            copy.payload.cut_to_cell();
+        }
+        for (range, check) in [(&copy.value, &mut copy.value_check), (&copy.old_value, &mut copy.old_check)] {
+            let beyond = range.as_ref().is_some_and(|range| copy.payload.overflows(range));
+            if beyond {
+                *check = Check::Bad;
+            }
+        }
+    }
+}
