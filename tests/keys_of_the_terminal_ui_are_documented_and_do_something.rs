@@ -44,7 +44,7 @@ const WAYS: [(Place, &[&str]); 11] = [
     (Place::Keys, &["r", "down", "enter", "down", "right"]),
     (Place::Leases, &["l", "down", "right"]),
     (Place::Sizes, &["s", "enter", "space", "down", "right"]),
-    (Place::Search, &["f", "=coredns", "enter", "space", "down", "right"]),
+    (Place::Search, &["f", "=nginx", "enter", "space", "down", "right"]),
     (Place::Page, &[":po", "enter", "b", "/0", "enter", "right", "down"]),
     (Place::Export, &[":po", "enter", "space", "space", "e", "down", "down"]),
     (Place::Health, &["!", "/e", "enter", "down", "right"]),

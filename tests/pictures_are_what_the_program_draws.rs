@@ -23,7 +23,7 @@ fn pictures_are_up_to_date() {
             "what would be written stands there before it is",
             &[":cm", "enter", "space", "space", "e", "ctrl-n"],
         ),
-        ("search", "a search in keys and objects", &["f", "=coredns", "enter"]),
+        ("search", "a search in keys and objects", &["f", "=nginx", "enter"]),
     ];
     for (name, title, keys) in all {
         let mut session = Session::open(&store, (120, 32));

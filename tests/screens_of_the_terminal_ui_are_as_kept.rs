@@ -34,7 +34,7 @@ fn views() -> Vec<(&'static str, PathBuf, Vec<&'static str>)> {
         ("health", etcd(), vec!["!"]),
         ("sizes", etcd(), vec!["s"]),
         ("sizes-of-owner", etcd(), vec!["s", "s", "s", "down", "enter"]),
-        ("search", etcd(), vec!["f", "=coredns", "enter"]),
+        ("search", etcd(), vec!["f", "=nginx", "enter"]),
         ("page-of-bbolt", etcd(), vec![":deploy", "enter", "b"]),
         ("page-of-sqlite", kine(), vec![":deploy", "enter", "b"]),
         ("help", etcd(), vec![":po", "enter", "?"]),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{Opening, Reader, Ticket, UNASKED};
 use crate::ops::doctor::{self, Diagnosis};
-use crate::ops::finding::{Finding as Found, Severity as Weight, Verdict};
+use crate::ops::finding::{Finding as Found, Id, Severity as Weight, Verdict};
 use crate::ops::info::Info;
 use crate::ops::keyring::Given;
 use crate::ops::store::OpenError;
@@ -107,7 +107,7 @@ impl All {
         // What doctor says of the store itself is said already.
         let more = of_directory.filter(|found| !of_store.iter().any(|other| other.id == found.id));
         // That there is no key is said before, as something to do.
-        let told_before = |found: &&Found| found.id == "locked";
+        let told_before = |found: &&Found| found.id == Id::LOCKED;
         let all = of_store.iter().copied().chain(more).filter(|found| !told_before(found));
         let mut findings: Vec<Finding> = all.map(finding).collect();
         findings.sort_by_key(|finding| finding.severity);
