@@ -220,7 +220,7 @@ const MARKED: &[Place] = &[Place::Table, Place::Keys, Place::History, Place::Siz
 const SECRET: &[Place] = &[Place::Object, Place::History, Place::Search, Place::Page];
 
 /// The key table. The letters of [`Action::SortBy`] come behind all others.
-pub const KEYS: &[Binding] = &[
+pub static KEYS: &[Binding] = &[
     Binding {
         keys: &["enter"],
         action: Action::Open,
