@@ -36,13 +36,17 @@ fn no_key_has_two_meanings_on_one_screen() {
 }
 
 /// The screens, each reached by its keys.
-const WAYS: [(Place, &[&str]); 7] = [
+const WAYS: [(Place, &[&str]); 11] = [
     (Place::Overview, &["down", "right"]),
-    (Place::Table, &[":po", "enter", "/e", "enter", "n", "down", "right"]),
+    (Place::Table, &[":po", "enter", "/e", "enter", "n", "space", "down", "right"]),
     (Place::Object, &[":po", "enter", "enter", "/a", "enter", "right", "down"]),
     (Place::History, &[":lease", "enter", "enter", "h", "down", "right", "pgdn"]),
     (Place::Keys, &["r", "down", "enter", "down", "right"]),
     (Place::Leases, &["l", "down", "right"]),
+    (Place::Sizes, &["s", "enter", "space", "down", "right"]),
+    (Place::Search, &["f", "=nginx", "enter", "space", "down", "right"]),
+    (Place::Page, &[":po", "enter", "b", "/0", "enter", "right", "down"]),
+    (Place::Export, &[":po", "enter", "space", "space", "e", "down", "down"]),
     (Place::Health, &["!", "/e", "enter", "down", "right"]),
 ];
 
@@ -52,7 +56,7 @@ fn every_key_does_something_where_the_table_has_it() {
     for (place, way) in WAYS {
         let mut session = Session::open(&path, (100, 12));
         session.press(way);
-        assert_eq!(session.state.top().unwrap().place(), place);
+        assert_eq!(session.state.place().unwrap(), place);
         for binding in KEYS.iter().filter(|binding| binding.places.contains(&place)) {
             for key in binding.keys {
                 let before = format!("{:?}", session.state);

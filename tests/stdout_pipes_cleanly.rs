@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use command::{copy, kinescope, ran, run};
 use fixtures::unpacked;
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "tui",
     "info",
     "verify",
@@ -32,6 +32,7 @@ const COMMANDS: [&str; 20] = [
     "redact",
     "recover",
     "bootstrap",
+    "config",
     "completions",
     "man",
 ];

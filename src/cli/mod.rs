@@ -4,6 +4,7 @@
 
 mod bootstrap;
 mod completions;
+mod config;
 mod convert;
 mod diff;
 mod doctor;
@@ -99,6 +100,7 @@ enum Command {
     Redact(redact::Args),
     Recover(recover::Args),
     Bootstrap(bootstrap::Args),
+    Config(config::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -153,6 +155,7 @@ pub fn main() -> u8 {
         Command::Bootstrap(args) => bootstrap::run(&args, &mut ui),
         Command::Verify(args) => verify::run(&args, &mut ui),
         Command::Doctor(args) => doctor::run(&args, &mut ui),
+        Command::Config(args) => config::run(&args, &mut ui),
         Command::Completions(args) => completions::run(&args, &mut ui),
         Command::Man(args) => man::run(&args, &mut ui),
     };

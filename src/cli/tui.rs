@@ -9,6 +9,7 @@ use super::keys::KeyringArgs;
 use super::release::ReleaseArg;
 use super::source::SourceArgs;
 use super::ui::Ui;
+use crate::tui::config::Config;
 use crate::tui::worker::Opening;
 use crate::tui::{self, Theme};
 
@@ -17,9 +18,9 @@ use crate::tui::{self, Theme};
 pub struct Args {
     #[command(flatten)]
     source: SourceArgs,
-    /// The background of the terminal
-    #[arg(long, value_name = "THEME", default_value = "dark")]
-    theme: Background,
+    /// The background of the terminal; dark unless the settings say otherwise
+    #[arg(long, value_name = "THEME")]
+    theme: Option<Background>,
     #[command(flatten)]
     release: ReleaseArg,
     #[command(flatten)]
@@ -35,6 +36,12 @@ enum Background {
     None,
 }
 
+/// The user's settings.
+pub(super) fn settings() -> Result<Config, Failure> {
+    let Some(path) = Config::path() else { return Ok(Config::default()) };
+    Config::read(&path).map_err(|error| Failure::Usage(error.to_string()))
+}
+
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
@@ -45,21 +52,24 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
             "the terminal UI needs a terminal on standard output; `kinescope info {shown}` prints what this file is"
         )));
     }
-    let theme = match args.theme {
+    let config = settings()?;
+    let theme = match (args.theme, config.theme.as_str()) {
         _ if !ui.may_colour() => Theme::Plain,
-        Background::Dark => Theme::Dark,
-        Background::Light => Theme::Light,
-        Background::None => Theme::Plain,
+        (Some(Background::Light), _) | (None, "light") => Theme::Light,
+        (Some(Background::None), _) | (None, "none") => Theme::Plain,
+        (Some(Background::Dark) | None, _) => Theme::Dark,
     };
     let (tell_watch, watch) = std::sync::mpsc::channel();
     let opening = Opening {
         path: path.clone(),
+        name: path.to_string_lossy().into_owned(),
         choice: args.source.choice.choice(),
-        given: args.keyring.given()?,
+        given: std::sync::Arc::new(args.keyring.given()?),
         minor: args.release.kubernetes_version,
         opened: tell_watch,
     };
-    let start = tui::state::Start { path: path.to_string_lossy().into_owned(), options: args.keyring.shown() };
+    let path = path.to_string_lossy().into_owned();
+    let start = tui::state::Start { path, options: args.keyring.shown(), config };
     tui::run(opening, start, theme)?;
     // Whoever left before the store was open has seen nothing of it.
     if let Ok(watch) = watch.try_recv() {

@@ -150,6 +150,12 @@ impl Store {
         Ok(Self { bolt, walked, meta, rows, history, values, damage, contradictions, is_snapshot_shaped, replayed })
     }
 
+    /// Where a value lies: the offset in its file, and the segment of the log if it is not the database.
+    pub fn place_of(&self, value: ValueRef) -> (Option<usize>, u64) {
+        let file = usize::try_from(value.place >> OFFSET_BITS).unwrap_or(usize::MAX);
+        (file.checked_sub(1), value.place & ((1 << OFFSET_BITS) - 1))
+    }
+
     /// What the store still knows.
     pub fn history(&self) -> &History {
         &self.history

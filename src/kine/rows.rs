@@ -69,6 +69,13 @@ pub(super) fn read<'a>(database: &'a Database, cells: &[Cell], at: ValueRef) -> 
     database.read(&cell.payload, start..start.saturating_add(at.len))
 }
 
+/// The payload that a value lies in, and which bytes of it the value is.
+pub(super) fn payload_of(cells: &[Cell], at: ValueRef) -> Option<(PayloadRef, std::ops::Range<u32>)> {
+    let cell = usize::try_from(at.place >> 1).ok().and_then(|row| cells.get(row))?;
+    let start = if at.place & 1 == 0 { cell.value_at } else { cell.value_at.saturating_add(cell.value_len) };
+    Some((cell.payload, start..start.saturating_add(at.len)))
+}
+
 struct Scanned<'a> {
     row: Row,
     cell: Cell,

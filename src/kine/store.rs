@@ -106,6 +106,11 @@ impl Store {
         Ok(Self { schema, rows, history, values, name: db.name.clone(), damage, contradictions, census })
     }
 
+    /// Where a value lies: the payload of its row, and which bytes of that it is; for looking at its page.
+    pub fn payload_of(&self, value: ValueRef) -> Option<(sqlite::PayloadRef, std::ops::Range<u32>)> {
+        rows::payload_of(&self.values.cells, value)
+    }
+
     /// What the store still knows.
     pub fn history(&self) -> &History {
         &self.history

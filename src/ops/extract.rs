@@ -105,12 +105,17 @@ pub fn bundle(objects: &Objects<'_>, asked: &[Asked<'_>], wanted: Wanted) -> Bun
         maker.take(one.change, one.by_name, None);
     }
     maker.dependencies();
-    let Bundle { mut pieces, left_out, damaged } = maker.bundle;
+    let mut bundle = maker.bundle;
+    sort(&mut bundle.pieces);
+    bundle
+}
+
+/// The order in which a cluster can take objects.
+fn sort(pieces: &mut [Piece]) {
     pieces.sort_by_cached_key(|piece| {
         let text = |pointer: &str| piece.object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         (order::object_rank(&piece.object), text("/kind"), text("/metadata/namespace"), text("/metadata/name"))
     });
-    Bundle { pieces, left_out, damaged }
 }
 
 /// The uids of all objects that are live: owners among them are kept where the cluster is the same.
@@ -238,6 +243,20 @@ fn find<'s>(objects: &Objects<'s>, reference: &Reference) -> Option<&'s Change> 
 }
 
 impl Bundle {
+    /// Bundles of several moments as one: of an object that more than one has, each revision stays once.
+    pub fn joined(bundles: Vec<Self>) -> Self {
+        let mut all = Self::default();
+        for bundle in bundles {
+            all.pieces.extend(bundle.pieces);
+            all.left_out.extend(bundle.left_out);
+            all.damaged.extend(bundle.damaged);
+        }
+        let mut seen = HashSet::new();
+        all.pieces.retain(|piece| seen.insert((piece.key.clone(), piece.revision)));
+        sort(&mut all.pieces);
+        all
+    }
+
     /// All objects as one YAML text of several documents.
     pub fn yaml(&self) -> Vec<u8> {
         let mut out = Vec::new();

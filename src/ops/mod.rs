@@ -14,6 +14,7 @@ pub mod keyring;
 pub mod moments;
 pub mod objects;
 pub mod output;
+pub mod page;
 pub mod prune;
 pub mod put;
 pub mod recover;

@@ -3,7 +3,7 @@
 //! A file is written under a temporary name in the target's directory, synced, read back by who wrote it, and renamed.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -202,6 +202,23 @@ impl Destination {
         }
         sync_directory(&self.directory).map_err(|error| self.failed(error))
     }
+}
+
+/// Writes a file whole or not at all: beside the target, synced, read back, renamed; mode 0600.
+///
+/// # Errors
+/// [`OutputError`]; nothing is left then.
+pub fn write_file(path: &Path, bytes: &[u8], force: bool, inputs: &Watch) -> Result<(), OutputError> {
+    let destination = Destination::new(path, Kind::File, force, inputs)?;
+    destination.reserve(bytes.len() as u64)?;
+    let mut made = destination.temporary()?;
+    let written = made.write_all(bytes).and_then(|()| made.as_file().sync_all());
+    written.map_err(|error| destination.failed(error))?;
+    let back = fs::read(made.path()).map_err(|error| destination.failed(error))?;
+    if back != bytes {
+        return Err(destination.failed(io::Error::other("what was read back differs")));
+    }
+    destination.publish(made)
 }
 
 /// Whether a directory is empty or has the data of an etcd in it.

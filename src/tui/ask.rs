@@ -32,6 +32,28 @@ pub enum Ask {
     },
     /// All leases.
     Leases,
+    /// What takes the bytes.
+    Sizes {
+        /// Summed up by what.
+        by: By,
+        /// The keys of one of the sums instead.
+        within: Option<String>,
+        /// The moment.
+        at: Option<i64>,
+    },
+    /// Lines of keys and objects.
+    Search {
+        /// What they must hold: a regular expression in any case, or text where it is none.
+        pattern: String,
+        /// Every change that survives, and not only what was live.
+        history: bool,
+        /// Only objects of this namespace.
+        namespace: Option<String>,
+        /// The moment.
+        at: Option<i64>,
+        /// Secret values too.
+        reveal: bool,
+    },
     /// What is wrong with the store.
     Health,
     /// One object, or one value that is none.
@@ -44,6 +66,15 @@ pub enum Ask {
         reveal: bool,
         /// With `metadata.managedFields`.
         managed: bool,
+    },
+    /// The page that a value came from.
+    Page {
+        /// The key of the value.
+        key: KeyId,
+        /// The newest change up to this revision is meant.
+        revision: i64,
+        /// Secret values in clear.
+        reveal: bool,
     },
     /// Every change of a key that survives.
     History {
@@ -66,6 +97,122 @@ pub enum Ask {
         /// What was typed.
         text: String,
     },
+    /// What an export would write.
+    Plan(Export),
+    /// Writes an export.
+    Write {
+        /// What.
+        export: Export,
+        /// Where.
+        path: String,
+        /// Over a file that is there.
+        force: bool,
+    },
+}
+
+/// What bytes are summed up by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum By {
+    /// The kind.
+    #[default]
+    Kind,
+    /// The namespace.
+    Namespace,
+    /// The object that controls it.
+    Owner,
+}
+
+impl By {
+    /// Its name as a heading.
+    pub const fn heading(self) -> &'static str {
+        match self {
+            Self::Kind => "KIND",
+            Self::Namespace => "NAMESPACE",
+            Self::Owner => "OWNER",
+        }
+    }
+
+    /// The next one.
+    pub const fn next(self) -> Self {
+        match self {
+            Self::Kind => Self::Namespace,
+            Self::Namespace => Self::Owner,
+            Self::Owner => Self::Kind,
+        }
+    }
+}
+
+/// What is to be exported, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Export {
+    /// The objects.
+    pub objects: Vec<Chosen>,
+    /// In which form.
+    pub form: Form,
+    /// What they need too.
+    pub with_deps: bool,
+    /// Secrets too, in clear.
+    pub reveal: bool,
+}
+
+/// An object that was chosen, as it stood right after a revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// Its key.
+    pub key: KeyId,
+    /// The revision.
+    pub revision: i64,
+    /// What to call it.
+    pub name: String,
+}
+
+/// The form of an export.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// For `kubectl apply` to another or a new cluster.
+    #[default]
+    Apply,
+    /// For the cluster that they were deleted from.
+    SameCluster,
+    /// As kubectl prints them.
+    Yaml,
+}
+
+impl Form {
+    /// What it is for.
+    pub const fn told(self) -> &'static str {
+        match self {
+            Self::Apply => "ready for kubectl apply, to another or a new cluster",
+            Self::SameCluster => "ready for kubectl apply, to the cluster they were deleted from",
+            Self::Yaml => "YAML as kubectl prints it, with all that the server adds",
+        }
+    }
+
+    /// The next one.
+    pub const fn next(self) -> Self {
+        match self {
+            Self::Apply => Self::SameCluster,
+            Self::SameCluster => Self::Yaml,
+            Self::Yaml => Self::Apply,
+        }
+    }
+}
+
+/// What an export would write.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Planned {
+    /// The objects that go, in order.
+    pub goes: Vec<String>,
+    /// Those that do not, and why.
+    pub left_out: Vec<String>,
+    /// What may surprise.
+    pub warnings: Vec<String>,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// A Secret is left out because nobody asked for its values.
+    pub secrets_left: bool,
+    /// The keys, as they go into a command line, with their revisions.
+    pub keys: Vec<(String, i64)>,
 }
 
 /// What the store says.
@@ -75,13 +222,13 @@ pub enum Answer {
     Opened(Box<Opened>),
     /// It cannot be opened.
     Closed(Trouble),
-    /// Findings that took longer: the hashes of the whole file.
-    Checked(Vec<Finding>),
+    /// What all checks found, which took longer.
+    Checked(Checked),
     /// For [`Ask::Overview`].
     Overview(Box<Overview>),
-    /// For [`Ask::Table`], [`Ask::Keys`] and [`Ask::Leases`].
+    /// For [`Ask::Table`], [`Ask::Keys`], [`Ask::Leases`], [`Ask::Sizes`] and [`Ask::Search`].
     List(List),
-    /// For [`Ask::Object`] and [`Ask::Health`].
+    /// For [`Ask::Object`], [`Ask::Page`] and [`Ask::Health`].
     Text(Box<Text>),
     /// For [`Ask::History`].
     History(List),
@@ -89,8 +236,23 @@ pub enum Answer {
     Diff(Text),
     /// For [`Ask::Moment`]: the revision, and how it was found.
     Moment(Result<(i64, String), String>),
+    /// For [`Ask::Plan`].
+    Planned(Box<Planned>),
+    /// For [`Ask::Write`]: what was written, or why nothing was.
+    Written(Result<String, String>),
     /// The answer could not be worked out.
     Failed(Trouble),
+}
+
+/// What `verify`, and of a server directory `doctor`, say of the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// The verdict, in words.
+    pub verdict: String,
+    /// Whether everything can be had.
+    pub is_good: bool,
+    /// The findings, the worst first.
+    pub findings: Vec<Finding>,
 }
 
 /// Why something cannot be shown, and what to do.
@@ -133,23 +295,30 @@ pub struct KindName {
 }
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Bytes are damaged or contradict each other.
     Damage,
     /// Something cannot be shown or needs attention.
     Warning,
     /// Good to know.
+    #[default]
     Note,
 }
 
 /// One thing to know about the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Finding {
     /// How bad.
     pub severity: Severity,
     /// What.
     pub text: String,
+    /// Where; empty for the store as a whole.
+    pub place: String,
+    /// What to do; empty where there is nothing to do.
+    pub hint: String,
+    /// All checks say it too, in their own words.
+    pub checked_again: bool,
 }
 
 /// What the first screen says.
@@ -207,7 +376,7 @@ pub struct Cell {
 }
 
 /// Where a line leads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// Nowhere.
     Nothing,
@@ -215,6 +384,8 @@ pub enum Target {
     Kind(String),
     /// To keys that begin so.
     Prefix(Vec<u8>),
+    /// To the keys of a sum of bytes.
+    Sum(By, String),
     /// To an object or a value.
     Key {
         /// The key.
@@ -250,6 +421,8 @@ pub enum Syntax {
     Yaml,
     /// A unified difference.
     Diff,
+    /// Bytes in hexadecimal; blocks are those of the value's cell.
+    Hex,
 }
 
 /// One line of a text.
@@ -280,6 +453,23 @@ pub struct Text {
     pub shown: Option<usize>,
     /// Whether secret values are masked in it.
     pub masked: bool,
+    /// The line that is seen first.
+    pub start: usize,
+}
+
+impl List {
+    /// Shows these columns in this order; names that are none are left out. Without any that is there, nothing changes.
+    pub fn arrange(&mut self, columns: &[String]) {
+        let at = |wanted: &String| self.columns.iter().position(|column| column.eq_ignore_ascii_case(wanted));
+        let order: Vec<usize> = columns.iter().filter_map(at).collect();
+        if order.is_empty() {
+            return;
+        }
+        self.columns = order.iter().filter_map(|at| self.columns.get(*at).cloned()).collect();
+        for row in &mut self.rows {
+            row.cells = order.iter().filter_map(|at| row.cells.get(*at).cloned()).collect();
+        }
+    }
 }
 
 impl Cell {

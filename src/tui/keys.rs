@@ -69,10 +69,36 @@ pub enum Action {
     RawKeys,
     /// The leases.
     Leases,
+    /// The page that a value came from.
+    Page,
+    /// What takes the bytes; there: summed up by something else.
+    Sizes,
+    /// Searches keys and objects.
+    Search,
     /// What is wrong.
     Health,
     /// The command line that prints what this screen shows.
     Command,
+    /// Puts it into the clipboard of the terminal.
+    Copy,
+    /// Marks the line, or takes its mark away.
+    Mark,
+    /// Takes all marks away.
+    Unmark,
+    /// Opens the dialog that writes objects to a file.
+    Export,
+    /// Writes what the dialog shows.
+    Write,
+    /// The next form of an export.
+    Form,
+    /// Secrets go too, or stay.
+    WithSecrets,
+    /// What objects need goes too, or stays.
+    WithNeeds,
+    /// A file that is there is overwritten, or not.
+    Overwrite,
+    /// Takes away what is typed.
+    Clear,
     /// The keys.
     Help,
     /// Leaves.
@@ -94,14 +120,47 @@ pub enum Place {
     Keys,
     /// The leases.
     Leases,
+    /// What takes the bytes.
+    Sizes,
+    /// What a search found.
+    Search,
+    /// The page that a value came from.
+    Page,
     /// Findings.
     Health,
+    /// The dialog that writes objects to a file.
+    Export,
 }
 
 impl Place {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Overview, Self::Table, Self::Object, Self::History, Self::Keys, Self::Leases, Self::Health];
+    pub const ALL: [Self; 11] = [
+        Self::Overview,
+        Self::Table,
+        Self::Object,
+        Self::History,
+        Self::Keys,
+        Self::Leases,
+        Self::Sizes,
+        Self::Search,
+        Self::Page,
+        Self::Health,
+        Self::Export,
+    ];
+
+    /// All that are no dialog.
+    pub const SCREENS: [Self; 10] = [
+        Self::Overview,
+        Self::Table,
+        Self::Object,
+        Self::History,
+        Self::Keys,
+        Self::Leases,
+        Self::Sizes,
+        Self::Search,
+        Self::Page,
+        Self::Health,
+    ];
 
     /// Its name for people.
     pub const fn name(self) -> &'static str {
@@ -112,7 +171,11 @@ impl Place {
             Self::History => "history",
             Self::Keys => "raw keys",
             Self::Leases => "leases",
+            Self::Sizes => "sizes",
+            Self::Search => "search",
+            Self::Page => "page",
             Self::Health => "health",
+            Self::Export => "export",
         }
     }
 }
@@ -132,17 +195,32 @@ pub struct Binding {
     pub short: &'static str,
 }
 
-const ANY: &[Place] = &Place::ALL;
-const LISTS: &[Place] = &[Place::Overview, Place::Table, Place::History, Place::Keys, Place::Leases];
-const TABLES: &[Place] = &[Place::Overview, Place::Table, Place::Keys, Place::Leases];
-const TEXTS: &[Place] = &[Place::Object, Place::Health];
+const ANY: &[Place] = &Place::SCREENS;
+const LISTS: &[Place] =
+    &[Place::Overview, Place::Table, Place::History, Place::Keys, Place::Leases, Place::Sizes, Place::Search];
+const TABLES: &[Place] = &[Place::Overview, Place::Table, Place::Keys, Place::Leases, Place::Sizes, Place::Search];
+const FINDABLE: &[Place] = &[
+    Place::Overview,
+    Place::Table,
+    Place::Keys,
+    Place::Leases,
+    Place::Sizes,
+    Place::Search,
+    Place::Object,
+    Place::Page,
+    Place::Health,
+];
+const TEXTS: &[Place] = &[Place::Object, Place::Page, Place::Health];
 const TABLE: &[Place] = &[Place::Table];
-const ONE: &[Place] = &[Place::Table, Place::Object, Place::Keys, Place::Leases];
-const TIMED: &[Place] = &[Place::Overview, Place::Table, Place::Object, Place::History, Place::Keys];
-const SECRET: &[Place] = &[Place::Object, Place::History];
+const ONE: &[Place] = &[Place::Table, Place::Object, Place::Keys, Place::Leases, Place::Sizes, Place::Search];
+const TIMED: &[Place] =
+    &[Place::Overview, Place::Table, Place::Object, Place::History, Place::Keys, Place::Sizes, Place::Search];
+const EXPORT: &[Place] = &[Place::Export];
+const MARKED: &[Place] = &[Place::Table, Place::Keys, Place::History, Place::Sizes, Place::Search];
+const SECRET: &[Place] = &[Place::Object, Place::History, Place::Search, Place::Page];
 
 /// The key table. The letters of [`Action::SortBy`] come behind all others.
-pub const KEYS: &[Binding] = &[
+pub static KEYS: &[Binding] = &[
     Binding {
         keys: &["enter"],
         action: Action::Open,
@@ -168,7 +246,7 @@ pub const KEYS: &[Binding] = &[
         keys: &["/"],
         action: Action::Find,
         what: "filter (`!` not, `-f` fuzzy), or search in a text",
-        places: &[Place::Overview, Place::Table, Place::Keys, Place::Leases, Place::Object, Place::Health],
+        places: FINDABLE,
         short: "find",
     },
     Binding {
@@ -182,7 +260,7 @@ pub const KEYS: &[Binding] = &[
         keys: &["y"],
         action: Action::Yaml,
         what: "as YAML",
-        places: &[Place::Table, Place::Keys, Place::Leases, Place::History],
+        places: &[Place::Table, Place::Keys, Place::Leases, Place::History, Place::Sizes, Place::Search],
         short: "yaml",
     },
     Binding {
@@ -191,6 +269,28 @@ pub const KEYS: &[Binding] = &[
         what: "what its last change changed",
         places: ONE,
         short: "diff",
+    },
+    Binding {
+        keys: &["e"],
+        action: Action::Export,
+        what: "write it, or what is marked, to a file: a dialog shows first what it will be",
+        places: &[Place::Table, Place::Object, Place::Keys, Place::Leases, Place::History, Place::Sizes, Place::Search],
+        short: "export",
+    },
+    Binding {
+        keys: &["space"],
+        action: Action::Mark,
+        what: "mark the line, or take its mark away",
+        places: MARKED,
+        short: "",
+    },
+    Binding { keys: &["u"], action: Action::Unmark, what: "take all marks away", places: MARKED, short: "" },
+    Binding {
+        keys: &["c"],
+        action: Action::Copy,
+        what: "copy to the clipboard: the text, or the names of what is marked or under the cursor",
+        places: ANY,
+        short: "",
     },
     Binding {
         keys: &["["],
@@ -218,8 +318,8 @@ pub const KEYS: &[Binding] = &[
     Binding {
         keys: &["D"],
         action: Action::Deleted,
-        what: "deleted objects too, as they last were",
-        places: TABLE,
+        what: "deleted objects too, as they last were; in a search: every change that survives",
+        places: &[Place::Table, Place::Search],
         short: "deleted",
     },
     Binding {
@@ -256,6 +356,27 @@ pub const KEYS: &[Binding] = &[
         short: "",
     },
     Binding {
+        keys: &["b"],
+        action: Action::Page,
+        what: "the bytes: the page that it came from, its cells marked",
+        places: &[Place::Table, Place::Object, Place::History, Place::Keys, Place::Leases, Place::Sizes, Place::Search],
+        short: "",
+    },
+    Binding {
+        keys: &["f"],
+        action: Action::Search,
+        what: "search keys and objects everywhere; what is found is shown while you type",
+        places: ANY,
+        short: "search",
+    },
+    Binding {
+        keys: &["s"],
+        action: Action::Sizes,
+        what: "what takes the bytes: by kind, again by namespace, by owner",
+        places: ANY,
+        short: "",
+    },
+    Binding {
         keys: &["!"],
         action: Action::Health,
         what: "what is wrong, and what is worth knowing",
@@ -270,7 +391,7 @@ pub const KEYS: &[Binding] = &[
         short: "",
     },
     Binding {
-        keys: &["c"],
+        keys: &["$"],
         action: Action::Command,
         what: "the command line that prints this",
         places: ANY,
@@ -286,19 +407,151 @@ pub const KEYS: &[Binding] = &[
         short: "",
     },
     Binding {
-        keys: &["pgdn", "ctrl-f", "ctrl-d", "space"],
+        keys: &["pgdn", "ctrl-f", "ctrl-d"],
         action: Action::PageDown,
         what: "a screen down; beside a list: in its text",
         places: ANY,
         short: "",
     },
+    Binding { keys: &["space"], action: Action::PageDown, what: "a screen down", places: TEXTS, short: "" },
     Binding { keys: &["home", "g"], action: Action::First, what: "to the beginning", places: ANY, short: "" },
     Binding { keys: &["end", "G"], action: Action::Last, what: "to the end", places: ANY, short: "" },
     Binding { keys: &["left"], action: Action::Left, what: "more of the left side", places: ANY, short: "" },
     Binding { keys: &["right"], action: Action::Right, what: "more of the right side", places: ANY, short: "" },
     Binding { keys: &["?"], action: Action::Help, what: "these keys", places: ANY, short: "keys" },
     Binding { keys: &["q", "ctrl-c"], action: Action::Quit, what: "leave; `:q` too", places: ANY, short: "quit" },
+    Binding {
+        keys: &["enter"],
+        action: Action::Write,
+        what: "write what is shown; letters go into the name of the file",
+        places: EXPORT,
+        short: "write",
+    },
+    Binding {
+        keys: &["esc"],
+        action: Action::Back,
+        what: "close the dialog; nothing is written",
+        places: EXPORT,
+        short: "close",
+    },
+    Binding {
+        keys: &["tab"],
+        action: Action::Form,
+        what: "the next form: for another cluster, for the same one, as kubectl prints it",
+        places: EXPORT,
+        short: "form",
+    },
+    Binding {
+        keys: &["ctrl-x"],
+        action: Action::WithSecrets,
+        what: "Secrets too, in clear, or without them",
+        places: EXPORT,
+        short: "secrets",
+    },
+    Binding {
+        keys: &["ctrl-n"],
+        action: Action::WithNeeds,
+        what: "what the objects need too, or without it",
+        places: EXPORT,
+        short: "needs",
+    },
+    Binding {
+        keys: &["ctrl-o"],
+        action: Action::Overwrite,
+        what: "overwrite a file that is there, or not",
+        places: EXPORT,
+        short: "overwrite",
+    },
+    Binding {
+        keys: &["ctrl-u"],
+        action: Action::Clear,
+        what: "take the name of the file away",
+        places: EXPORT,
+        short: "",
+    },
+    Binding { keys: &["up"], action: Action::Up, what: "up in the plan", places: EXPORT, short: "" },
+    Binding { keys: &["down"], action: Action::Down, what: "down in the plan", places: EXPORT, short: "" },
 ];
+
+impl Action {
+    /// Its name in settings.
+    pub fn name(self) -> String {
+        let mut out = String::new();
+        for c in format!("{self:?}").chars() {
+            if c.is_uppercase() && !out.is_empty() {
+                out.push('-');
+            }
+            out.extend(c.to_lowercase());
+        }
+        out
+    }
+}
+
+/// The keys as the user wants them.
+#[derive(Clone, Debug)]
+pub struct Keymap {
+    /// For each line of the key table.
+    keys: Vec<Vec<String>>,
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        let own = |binding: &Binding| binding.keys.iter().map(ToString::to_string).collect();
+        Self { keys: KEYS.iter().map(own).collect() }
+    }
+}
+
+impl Keymap {
+    /// The key table with other keys for some actions; those of dialogs stay.
+    ///
+    /// # Errors
+    /// An action that is not there, or a key with two meanings on one screen.
+    pub fn new(own: &std::collections::BTreeMap<String, Vec<String>>) -> Result<Self, String> {
+        let mut map = Self::default();
+        for (action, keys) in own {
+            let means = |binding: &&Binding| binding.action.name() == *action && binding.places != EXPORT;
+            let Some(first) = KEYS.iter().find(means) else { return Err(format!("there is no action {action:?}")) };
+            // Where an action has more than one line, the first is meant, which holds on most screens.
+            if let Some(at) = KEYS.iter().position(|binding| std::ptr::eq(binding, first))
+                && let Some(line) = map.keys.get_mut(at)
+            {
+                line.clone_from(keys);
+            }
+        }
+        for place in Place::ALL {
+            let mut seen: std::collections::BTreeMap<&str, Action> = std::collections::BTreeMap::new();
+            for (binding, keys) in KEYS.iter().zip(&map.keys).filter(|(binding, _)| binding.places.contains(&place)) {
+                for key in keys {
+                    if let Some(other) = seen.insert(key, binding.action) {
+                        let (own, other) = (binding.action.name(), other.name());
+                        return Err(format!("{key} means {other} and {own} on the screen: {}", place.name()));
+                    }
+                }
+            }
+        }
+        Ok(map)
+    }
+
+    /// The keys of a line of the table.
+    pub fn of(&self, binding: &Binding) -> &[String] {
+        let at = KEYS.iter().position(|other| std::ptr::eq(other, binding));
+        at.and_then(|at| self.keys.get(at)).map_or(&[], Vec::as_slice)
+    }
+
+    /// What a key does on a screen.
+    pub fn find(&self, place: Place, name: &str) -> Found {
+        let has = |keys: &[String]| keys.iter().any(|key| key == name);
+        let named = || KEYS.iter().zip(&self.keys).filter(|(_, keys)| has(keys)).map(|(binding, _)| binding);
+        if let Some(binding) = named().find(|binding| binding.places.contains(&place)) {
+            return Found::Do(binding.action);
+        }
+        let mut letters = name.chars();
+        if let (Some(letter @ 'A'..='Z'), None, true) = (letters.next(), letters.next(), TABLES.contains(&place)) {
+            return Found::Do(Action::SortBy(letter));
+        }
+        named().next().map_or(Found::Unknown, Found::Elsewhere)
+    }
+}
 
 /// What a key is on a screen.
 #[derive(Clone, Copy, Debug)]
@@ -333,17 +586,9 @@ pub fn name(key: &KeyEvent) -> String {
     if key.modifiers.contains(KeyModifiers::CONTROL) { format!("ctrl-{}", base.to_lowercase()) } else { base }
 }
 
-/// What a key does on a screen.
+/// What a key does on a screen, as the program has it.
 pub fn find(place: Place, name: &str) -> Found {
-    let mut named = KEYS.iter().filter(|binding| binding.keys.contains(&name));
-    if let Some(binding) = named.clone().find(|binding| binding.places.contains(&place)) {
-        return Found::Do(binding.action);
-    }
-    let mut letters = name.chars();
-    if let (Some(letter @ 'A'..='Z'), None, true) = (letters.next(), letters.next(), TABLES.contains(&place)) {
-        return Found::Do(Action::SortBy(letter));
-    }
-    named.next().map_or(Found::Unknown, Found::Elsewhere)
+    Keymap::default().find(place, name)
 }
 
 /// The key table as the documentation has it.
@@ -358,7 +603,7 @@ pub fn markdown() -> String {
 
 /// Where a key works, in words.
 pub fn places(binding: &Binding) -> String {
-    if binding.places.len() == Place::ALL.len() {
+    if binding.places.len() == Place::SCREENS.len() {
         return "everywhere".to_owned();
     }
     binding.places.iter().map(|place| place.name()).collect::<Vec<_>>().join(", ")

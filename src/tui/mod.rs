@@ -4,6 +4,7 @@
 //! the store is asked of a thread (`ask`, `worker`). So everything but `run` works without a terminal.
 
 pub mod ask;
+pub mod config;
 pub mod keys;
 mod run;
 pub mod state;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::clipboard::CopyToClipboard;
 use ratatui::crossterm::event::{self, DisableMouseCapture, EnableMouseCapture, Event, KeyEventKind};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
@@ -30,7 +31,7 @@ pub fn run(opening: Opening, start: Start, theme: Theme) -> io::Result<()> {
     let (ask, asks) = channel::<(Ticket, Ask)>();
     let (answer, answers) = channel::<(Ticket, Answer)>();
     std::thread::Builder::new().name("reader".to_owned()).spawn(move || worker::run(&opening, &asks, &answer))?;
-    let mut screen = Screen::enter()?;
+    let mut screen = Screen::enter(start.config.mouse)?;
     let size = screen.terminal.size()?;
     let mut state = State::new(start, (size.width, size.height));
     turn(&mut state, &mut screen.terminal, theme, &ask, &answers)
@@ -73,6 +74,10 @@ fn turn(
             stale = true;
             wait = Duration::ZERO;
         }
+        if let Some(text) = state.clipboard.take() {
+            // A terminal that does not take it says nothing either.
+            execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))?;
+        }
         for (ticket, answer) in answers.try_iter() {
             send(update::answered(state, ticket, answer));
             stale = true;
@@ -96,7 +101,7 @@ struct Screen {
 }
 
 impl Screen {
-    fn enter() -> io::Result<Self> {
+    fn enter(mouse: bool) -> io::Result<Self> {
         let before = std::panic::take_hook();
         let main = std::thread::current().id();
         std::panic::set_hook(Box::new(move |info| {
@@ -107,7 +112,10 @@ impl Screen {
             }
         }));
         enable_raw_mode()?;
-        let entered = execute!(io::stdout(), EnterAlternateScreen, EnableMouseCapture);
+        let mut entered = execute!(io::stdout(), EnterAlternateScreen);
+        if mouse {
+            entered = entered.and_then(|()| execute!(io::stdout(), EnableMouseCapture));
+        }
         let terminal = entered.and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
         match terminal {
             Ok(terminal) => Ok(Self { terminal }),

@@ -34,11 +34,18 @@ impl Session {
         let (ask, asks) = channel();
         let (answer, answers) = channel();
         let (opened, _) = channel();
-        let opening = Opening { path: path.to_owned(), choice: Choice::default(), given, minor: None, opened };
-        std::thread::spawn(move || worker::run(&opening, &asks, &answer));
         // The real path is of this machine.
         let name = format!("/backup/{}", path.file_name().unwrap().to_string_lossy());
-        let state = State::new(Start { path: name, options: String::new() }, size);
+        let opening = Opening {
+            path: path.to_owned(),
+            name: name.clone(),
+            choice: Choice::default(),
+            given: given.into(),
+            minor: None,
+            opened,
+        };
+        std::thread::spawn(move || worker::run(&opening, &asks, &answer));
+        let state = State::new(Start { path: name, ..Start::default() }, size);
         let mut session = Self { state, ask, answers: std::rc::Rc::new(answers) };
         session.settle();
         session
@@ -93,12 +100,18 @@ impl Session {
         }
     }
 
-    /// What the terminal shows.
-    pub fn screen(&self) -> String {
+    /// The cells of the terminal.
+    pub fn buffer(&self) -> ratatui::buffer::Buffer {
         let (columns, lines) = self.state.size;
         let mut terminal = Terminal::new(TestBackend::new(columns, lines)).unwrap();
         terminal.draw(|frame| views::draw(&self.state, Theme::Dark, frame)).unwrap();
-        let buffer = terminal.backend().buffer();
+        terminal.backend().buffer().clone()
+    }
+
+    /// What the terminal shows.
+    pub fn screen(&self) -> String {
+        let (columns, lines) = self.state.size;
+        let buffer = self.buffer();
         let line = |y: u16| {
             let mut text = String::new();
             let mut skip = 0;

@@ -1,6 +1,7 @@
 //! A table that is looked at: its order, its filter, where the cursor is.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 use regex::{Regex, RegexBuilder};
 
@@ -28,6 +29,8 @@ pub struct Grid {
     pub namespace: Option<String>,
     /// Columns that are pushed out to the left.
     pub left: usize,
+    /// Lines that are marked.
+    pub marked: HashSet<Target>,
 }
 
 impl Grid {
@@ -67,6 +70,27 @@ impl Grid {
         let same = |at: &usize| self.list.rows.get(*at).is_some_and(|row| is_same(&row.target, target));
         let kept = target.and_then(|_| self.order.iter().position(same));
         self.cursor = kept.unwrap_or(self.cursor).min(self.order.len().saturating_sub(1));
+    }
+
+    /// Whether a row is marked.
+    pub fn is_marked(&self, row: &Row) -> bool {
+        !self.marked.is_empty() && self.marked.contains(&row.target)
+    }
+
+    /// Marks the row under the cursor, or takes its mark away, and goes on to the next.
+    pub fn mark(&mut self, height: usize) {
+        let Some(target) = self.selected().map(|row| row.target.clone()) else { return };
+        if !self.marked.remove(&target) {
+            self.marked.insert(target);
+        }
+        self.go(self.cursor + 1, height);
+    }
+
+    /// The marked rows in the order that is shown, or the one under the cursor if none is marked. Marked rows that a filter
+    /// hides are among them: their count stands in the title.
+    pub fn chosen(&self) -> Vec<&Row> {
+        let marked: Vec<&Row> = self.list.rows.iter().filter(|row| self.is_marked(row)).collect();
+        if marked.is_empty() { self.selected().into_iter().collect() } else { marked }
     }
 
     /// The row under the cursor.

@@ -1,10 +1,12 @@
 //! Everything that the screen shows, as data. Nothing here draws, reads a store, or knows a terminal.
 
+mod dialog;
 mod grid;
 
+pub use dialog::Dialog;
 pub use grid::{Grid, is_fuzzy};
 
-use super::ask::{Ask, Opened, Overview, Text, Trouble};
+use super::ask::{Ask, By, Opened, Overview, Text, Trouble};
 use super::keys::Place;
 use super::shell_word;
 use super::worker::Ticket;
@@ -17,6 +19,8 @@ pub struct Start {
     pub path: String,
     /// Options that open encrypted values, as they go into command lines.
     pub options: String,
+    /// The user's settings.
+    pub config: super::config::Config,
 }
 
 /// Another moment than the newest.
@@ -48,6 +52,8 @@ pub enum PromptFor {
     Find,
     /// A moment.
     Time,
+    /// What to search everywhere.
+    Search,
 }
 
 /// What a list is of.
@@ -59,6 +65,10 @@ pub enum ListOf {
     Keys(Vec<u8>),
     /// Leases.
     Leases,
+    /// What takes the bytes, or the keys of one of the sums.
+    Sizes(By, Option<String>),
+    /// Lines that hold a pattern.
+    Search(String),
 }
 
 /// A text with a place in it.
@@ -122,6 +132,17 @@ pub enum View {
         /// The number of the question for it, and its revision.
         asked: (Ticket, i64),
     },
+    /// The page that a value came from.
+    Page {
+        /// The key of the value.
+        key: KeyId,
+        /// The newest change up to this revision.
+        revision: i64,
+        /// What to call it.
+        name: String,
+        /// The text.
+        reading: Reading,
+    },
     /// What is wrong.
     Health {
         /// The text.
@@ -167,6 +188,8 @@ pub struct Said {
 pub struct State {
     /// What was started.
     pub start: Start,
+    /// The keys as the user wants them.
+    pub keymap: super::keys::Keymap,
     /// Columns and lines of the terminal.
     pub size: (u16, u16),
     /// How far the store is.
@@ -175,6 +198,10 @@ pub struct State {
     pub stack: Vec<Screen>,
     /// Something is being typed.
     pub prompt: Option<Prompt>,
+    /// A dialog is open.
+    pub dialog: Option<Box<Dialog>>,
+    /// What the terminal is to put into its clipboard.
+    pub clipboard: Option<String>,
     /// The keys are shown, from this line on.
     pub help: Option<usize>,
     /// The message at the bottom.
@@ -189,8 +216,8 @@ pub struct State {
     pub reveal: bool,
     /// The number of the next question.
     pub next_ticket: Ticket,
-    /// What the hashes of the whole file found; none while they are being made.
-    pub checked: Option<Vec<super::ask::Finding>>,
+    /// What all checks found; none while they are being made.
+    pub checked: Option<super::ask::Checked>,
     /// Tenths of a second since something was asked.
     pub waited: u32,
     /// The user wants to leave.
@@ -207,7 +234,7 @@ impl Screen {
     pub fn grid(&self) -> Option<&Grid> {
         match &self.view {
             View::Overview { grid, .. } | View::List { grid, .. } | View::History { grid, .. } => Some(grid),
-            View::Object { .. } | View::Health { .. } => None,
+            View::Object { .. } | View::Page { .. } | View::Health { .. } => None,
         }
     }
 
@@ -215,14 +242,14 @@ impl Screen {
     pub fn grid_mut(&mut self) -> Option<&mut Grid> {
         match &mut self.view {
             View::Overview { grid, .. } | View::List { grid, .. } | View::History { grid, .. } => Some(grid),
-            View::Object { .. } | View::Health { .. } => None,
+            View::Object { .. } | View::Page { .. } | View::Health { .. } => None,
         }
     }
 
     /// Its text, if it has one.
     pub fn reading_mut(&mut self) -> Option<&mut Reading> {
         match &mut self.view {
-            View::Object { reading, .. } | View::Health { reading } => Some(reading),
+            View::Object { reading, .. } | View::Page { reading, .. } | View::Health { reading } => Some(reading),
             View::History { diff, .. } => Some(diff),
             View::Overview { .. } | View::List { .. } => None,
         }
@@ -235,8 +262,11 @@ impl Screen {
             View::List { of: ListOf::Kind(_), .. } => Place::Table,
             View::List { of: ListOf::Keys(_), .. } => Place::Keys,
             View::List { of: ListOf::Leases, .. } => Place::Leases,
+            View::List { of: ListOf::Sizes(..), .. } => Place::Sizes,
+            View::List { of: ListOf::Search(_), .. } => Place::Search,
             View::Object { .. } => Place::Object,
             View::History { .. } => Place::History,
+            View::Page { .. } => Place::Page,
             View::Health { .. } => Place::Health,
         }
     }
@@ -246,12 +276,17 @@ impl State {
     /// Before anything is known.
     pub fn new(start: Start, size: (u16, u16)) -> Self {
         let first = Screen::new(View::Overview { facts: None, grid: Grid::default() });
+        // Settings that contradict each other were refused when they were read.
+        let keymap = super::keys::Keymap::new(&start.config.keys).unwrap_or_default();
         Self {
             start,
+            keymap,
             size,
             phase: Phase::Opening,
             stack: vec![first],
             prompt: None,
+            dialog: None,
+            clipboard: None,
             help: None,
             said: None,
             moment: None,
@@ -268,6 +303,27 @@ impl State {
     /// The screen that is seen.
     pub fn top(&self) -> Option<&Screen> {
         self.stack.last()
+    }
+
+    /// Which part of the key table holds.
+    pub fn place(&self) -> Option<Place> {
+        match &self.dialog {
+            Some(_) => Some(Place::Export),
+            None => self.top().map(Screen::place),
+        }
+    }
+
+    /// The findings of the first screen and, once they are there, of all checks: the worst first.
+    pub fn findings(&self) -> Vec<&super::ask::Finding> {
+        let facts = match self.stack.first().map(|screen| &screen.view) {
+            Some(View::Overview { facts: Some(facts), .. }) => facts.findings.as_slice(),
+            _ => &[],
+        };
+        let checked = self.checked.as_ref();
+        let own = facts.iter().filter(|finding| checked.is_none() || !finding.checked_again);
+        let mut all: Vec<_> = own.chain(checked.map_or(&[] as &[_], |checked| &checked.findings)).collect();
+        all.sort_by_key(|finding| finding.severity);
+        all
     }
 
     /// What is known of the store, once it is open.
@@ -288,6 +344,7 @@ impl State {
     pub fn is_waiting(&self) -> bool {
         matches!(self.phase, Phase::Opening)
             || self.moment_asked.is_some()
+            || self.dialog.as_ref().is_some_and(|dialog| dialog.asked.is_some())
             || self.top().is_some_and(|screen| screen.waiting.is_some())
     }
 
@@ -301,9 +358,18 @@ impl State {
             }
             View::List { of: ListOf::Keys(prefix), .. } => Ask::Keys { prefix: prefix.clone(), at },
             View::List { of: ListOf::Leases, .. } => Ask::Leases,
+            View::List { of: ListOf::Sizes(by, within), .. } => Ask::Sizes { by: *by, within: within.clone(), at },
+            View::List { of: ListOf::Search(pattern), deleted, .. } => Ask::Search {
+                pattern: pattern.clone(),
+                history: *deleted,
+                namespace: self.namespace.clone(),
+                at,
+                reveal: self.reveal,
+            },
             View::Object { key, revision, managed, .. } => {
                 Ask::Object { key: *key, revision: *revision, reveal: self.reveal, managed: *managed }
             }
+            View::Page { key, revision, .. } => Ask::Page { key: *key, revision: *revision, reveal: self.reveal },
             View::History { key, .. } => Ask::History { key: *key, at },
             View::Health { .. } => Ask::Health,
         }
@@ -323,7 +389,8 @@ impl State {
             _ => shell_word(name),
         };
         match self.top().map(|screen| &screen.view) {
-            None | Some(View::Overview { .. } | View::Health { .. }) => format!("kinescope info {path}"),
+            None | Some(View::Overview { .. }) => format!("kinescope info {path}{options}"),
+            Some(View::Health { .. }) => format!("kinescope verify {path}{options}"),
             Some(View::List { of: ListOf::Kind(kind), wide, .. }) => {
                 let wide = if *wide { " -o wide" } else { "" };
                 format!("kinescope get {path} {kind}{namespace}{wide}{at}{options}")
@@ -332,7 +399,17 @@ impl State {
                 let prefix = shell_word(&crate::render::key(prefix));
                 format!("kinescope ls {path} {prefix}{at}")
             }
-            Some(View::List { of: ListOf::Leases, .. }) => format!("kinescope ls {path} --json"),
+            Some(View::List { of: ListOf::Leases | ListOf::Sizes(..), .. }) => {
+                format!("kinescope ls {path} --json{at}")
+            }
+            Some(View::List { of: ListOf::Search(pattern), deleted, .. }) => {
+                let history = if *deleted { " --history" } else { "" };
+                format!("kinescope grep {path} -i {}{history}{namespace}{at}{reveal}{options}", shell_word(pattern))
+            }
+            // Bytes of a page are shown here alone; what is nearest is the value itself.
+            Some(View::Page { revision, name, .. }) => {
+                format!("kinescope get {path} {} --raw --at {revision} | xxd", object(name))
+            }
             Some(View::Object { revision, name, .. }) => {
                 format!("kinescope get {path} {} -o yaml --at {revision}{reveal}{options}", object(name))
             }
@@ -348,7 +425,7 @@ impl State {
 
     /// The completions of the palette: what is typed leads to these.
     pub fn completions(&self, typed: &str) -> Vec<String> {
-        const SCREENS: [&str; 6] = ["overview", "keys", "leases", "health", "help", "q"];
+        const SCREENS: [&str; 8] = ["overview", "keys", "leases", "sizes", "search", "health", "help", "q"];
         let word = typed.split_whitespace().next().unwrap_or_default().to_lowercase();
         if typed.trim_start().contains(' ') {
             return Vec::new();

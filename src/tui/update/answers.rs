@@ -1,8 +1,8 @@
 //! What answers of the store do to the state.
 
-use super::{Asks, ask_top, keep_in_view, new_ticket, refuse, to_moment};
+use super::{Asks, ask_top, export, keep_in_view, new_ticket, refuse, to_moment};
 use crate::tui::ask::{Answer, Ask, Target};
-use crate::tui::state::{Moment, Phase, Screen, State, View};
+use crate::tui::state::{ListOf, Moment, Phase, Screen, State, View};
 use crate::tui::worker::{Ticket, UNASKED};
 
 /// The store has answered.
@@ -24,11 +24,27 @@ pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
             _ => Asks::new(),
         };
     }
+    if state.dialog.as_ref().is_some_and(|dialog| dialog.asked == Some(ticket)) {
+        export::answered(state, answer);
+        return Asks::new();
+    }
+    // The dialog was closed meanwhile.
+    if let Answer::Written(told) = answer {
+        match told {
+            Ok(told) => super::say(state, told),
+            Err(why) => refuse(state, why),
+        }
+        return Asks::new();
+    }
     let is_top = state.top().is_some_and(|screen| screen.waiting == Some(ticket));
     let is_diff = |screen: &Screen| matches!(&screen.view, View::History { asked, .. } if asked.0 == ticket);
     let waits = |screen: &Screen| screen.waiting == Some(ticket) || is_diff(screen);
     let Some(screen) = state.stack.iter_mut().find(|screen| waits(screen)) else { return Asks::new() };
-    take(screen, answer);
+    let columns = match (&screen.view, &answer) {
+        (View::List { of: ListOf::Kind(kind), .. }, Answer::List(_)) => state.start.config.columns.get(kind),
+        _ => None,
+    };
+    take(screen, answer, columns.map(Vec::as_slice));
     keep_in_view(state);
     if is_top && matches!(state.top().map(|screen| &screen.view), Some(View::History { .. })) {
         return ask_diff(state);
@@ -46,15 +62,20 @@ fn about_the_store(state: &mut State, answer: Answer) -> Asks {
             state.phase = Phase::Closed(trouble);
             Asks::new()
         }
-        Answer::Checked(findings) => {
-            state.checked = Some(findings);
-            Asks::new()
+        Answer::Checked(checked) => {
+            state.checked = Some(checked);
+            let is_health = |screen: &Screen| matches!(screen.view, View::Health { .. });
+            state.stack.iter_mut().filter(|screen| is_health(screen)).for_each(|screen| screen.loaded = false);
+            if state.top().is_some_and(is_health) { ask_top(state) } else { Asks::new() }
         }
         _ => Asks::new(),
     }
 }
 
-fn take(screen: &mut Screen, answer: Answer) {
+fn take(screen: &mut Screen, mut answer: Answer, columns: Option<&[String]>) {
+    if let (Answer::List(list), Some(columns)) = (&mut answer, columns) {
+        list.arrange(columns);
+    }
     if !matches!(answer, Answer::Diff(_)) {
         screen.waiting = None;
         screen.loaded = true;
@@ -68,7 +89,10 @@ fn take(screen: &mut Screen, answer: Answer) {
         (View::List { grid, .. }, Answer::List(list)) | (View::History { grid, .. }, Answer::History(list)) => {
             grid.set(list);
         }
-        (View::Object { reading, .. } | View::Health { reading }, Answer::Text(text)) => {
+        (View::Object { reading, .. } | View::Page { reading, .. } | View::Health { reading }, Answer::Text(text)) => {
+            if reading.text.is_none() {
+                reading.top = text.start;
+            }
             reading.top = reading.top.min(text.lines.len().saturating_sub(1));
             reading.text = Some(*text);
         }

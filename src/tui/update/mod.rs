@@ -1,6 +1,7 @@
 //! What actions and answers do to the state. Nothing here waits, draws or reads: questions to the store are handed back.
 
 mod answers;
+mod export;
 mod prompt;
 mod reading;
 
@@ -31,6 +32,9 @@ pub fn pressed(state: &mut State, key: &KeyEvent) -> Asks {
     if state.prompt.is_some() {
         return prompt::typed(state, key, &name);
     }
+    if state.dialog.is_some() && state.help.is_none() {
+        return export::pressed(state, key, &name);
+    }
     if let Some(line) = state.help {
         state.help = match name.as_str() {
             "up" | "k" => Some(line.saturating_sub(1)),
@@ -53,7 +57,7 @@ pub fn pressed(state: &mut State, key: &KeyEvent) -> Asks {
         return Asks::new();
     }
     let Some(place) = state.top().map(Screen::place) else { return Asks::new() };
-    match keys::find(place, &name) {
+    match state.keymap.find(place, &name) {
         Found::Do(action) => act(state, action),
         Found::Elsewhere(binding) => {
             let text = format!("{name} ({}) works in: {}", binding.what, keys::places(binding));
@@ -72,10 +76,12 @@ pub fn moused(state: &mut State, mouse: &MouseEvent) -> Asks {
     let action = match mouse.kind {
         MouseEventKind::ScrollUp => Action::Up,
         MouseEventKind::ScrollDown => Action::Down,
-        MouseEventKind::Down(MouseButton::Left) => return clicked(state, usize::from(mouse.row)),
+        MouseEventKind::Down(MouseButton::Left) if state.dialog.is_none() => {
+            return clicked(state, usize::from(mouse.row));
+        }
         _ => return Asks::new(),
     };
-    if state.help.is_some() || state.prompt.is_some() {
+    if state.help.is_some() || state.prompt.is_some() || state.dialog.is_some() {
         return Asks::new();
     }
     (0..WHEEL).flat_map(|_| act(state, action)).collect()
@@ -155,10 +161,20 @@ pub fn act(state: &mut State, action: Action) -> Asks {
         Action::Leases => {
             show(state, View::List { of: ListOf::Leases, grid: Grid::default(), deleted: false, wide: false })
         }
+        Action::Page => page(state),
+        Action::Sizes => sizes(state),
+        Action::Search => prompt::search(state),
         Action::Health => show(state, View::Health { reading: Reading::default() }),
         Action::Command => {
             let command = state.command();
             say(state, format!("$ {command}"));
+            Asks::new()
+        }
+        Action::Copy => export::copy(state),
+        Action::Mark | Action::Unmark => export::mark(state, action),
+        Action::Export => export::open(state),
+        // These are of the dialog, which takes its keys itself.
+        Action::Write | Action::Form | Action::WithSecrets | Action::WithNeeds | Action::Overwrite | Action::Clear => {
             Asks::new()
         }
         Action::Help => {
@@ -257,7 +273,7 @@ fn go(state: &mut State, action: Action) -> Asks {
 }
 
 /// The cursor moved: beside a list of changes, another difference is wanted.
-fn moved(state: &mut State) -> Asks {
+pub(super) fn moved(state: &mut State) -> Asks {
     if state.top().is_some_and(|screen| screen.place() == Place::History) {
         answers::ask_diff(state)
     } else {
@@ -273,7 +289,10 @@ fn sideways(state: &mut State, right: bool) -> Asks {
             View::Overview { grid, .. } | View::List { grid, .. } => {
                 grid.left = by(grid.left, 1).min(grid.list.columns.len().saturating_sub(2));
             }
-            View::Object { reading, .. } | View::Health { reading } | View::History { diff: reading, .. } => {
+            View::Object { reading, .. }
+            | View::Page { reading, .. }
+            | View::Health { reading }
+            | View::History { diff: reading, .. } => {
                 reading.left = by(reading.left, STEP);
             }
         }
@@ -295,8 +314,15 @@ fn open(state: &mut State, action: Action) -> Asks {
             show_kind(state, "pods".to_owned())
         }
         Some(Target::Key { key, revision, name }) => {
-            show(state, View::Object { key, revision, name, managed: false, reading: Reading::default() })
+            // What was searched stands out in the object too.
+            let search = match state.top().map(|screen| &screen.view) {
+                Some(View::List { of: ListOf::Search(pattern), .. }) => pattern.clone(),
+                _ => String::new(),
+            };
+            let reading = Reading { search, ..Reading::default() };
+            show(state, View::Object { key, revision, name, managed: false, reading })
         }
+        Some(Target::Sum(by, within)) => show(state, list(ListOf::Sizes(by, Some(within)))),
         Some(Target::Kind(kind)) => show_kind(state, kind),
         Some(Target::Prefix(prefix)) => {
             show(state, View::List { of: ListOf::Keys(prefix), grid: Grid::default(), deleted: false, wide: false })
@@ -310,6 +336,20 @@ fn open(state: &mut State, action: Action) -> Asks {
             Asks::new()
         }
     }
+}
+
+fn list(of: ListOf) -> View {
+    View::List { of, grid: Grid::default(), deleted: false, wide: false }
+}
+
+/// What takes the bytes; once it is shown, by something else.
+fn sizes(state: &mut State) -> Asks {
+    if let Some(Screen { view: View::List { of: ListOf::Sizes(by, None), grid, .. }, .. }) = state.stack.last_mut() {
+        *by = by.next();
+        grid.filter.clear();
+        return ask_top(state);
+    }
+    show(state, list(ListOf::Sizes(super::ask::By::default(), None)))
 }
 
 pub(super) fn show_kind(state: &mut State, kind: String) -> Asks {
@@ -387,7 +427,7 @@ fn toggle(state: &mut State, action: Action) -> Asks {
     let told = match (action, state.stack.last_mut().map(|screen| &mut screen.view)) {
         (Action::Deleted, Some(View::List { deleted, .. })) => {
             *deleted = !*deleted;
-            if *deleted { "with deleted ones, as they last were" } else { "without deleted ones" }
+            if *deleted { "with what is deleted" } else { "without what is deleted" }
         }
         (Action::Wide, Some(View::List { wide, .. })) => {
             *wide = !*wide;
@@ -424,6 +464,19 @@ fn history(state: &mut State) -> Asks {
     };
     let view = View::History { key, name, grid: Grid::default(), diff: Reading::default(), asked: (0, -1) };
     show(state, view)
+}
+
+/// The page that a value came from.
+fn page(state: &mut State) -> Asks {
+    let (key, revision, name) = match (state.top().map(|screen| &screen.view), selected(state)) {
+        (Some(View::Object { key, revision, name, .. }), _) => (*key, *revision, name.clone()),
+        (_, Some(Target::Key { key, revision, name })) => (key, revision, name),
+        _ => {
+            refuse(state, "this is not one value; enter leads on");
+            return Asks::new();
+        }
+    };
+    show(state, View::Page { key, revision, name, reading: Reading::default() })
 }
 
 /// One change on: of the object that is shown, of the list of changes, or of the whole store.

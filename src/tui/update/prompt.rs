@@ -2,9 +2,9 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{Asks, act, ask_moment, keep_in_view, reading, refuse, show_kind, to_moment};
+use super::{Asks, act, ask_moment, ask_top, keep_in_view, reading, refuse, show_kind, to_moment};
 use crate::tui::keys::Action;
-use crate::tui::state::{Prompt, PromptFor, Screen, State};
+use crate::tui::state::{Grid, ListOf, Prompt, PromptFor, Screen, State, View};
 
 /// The longest text that is taken.
 const LONGEST: usize = 1000;
@@ -44,6 +44,37 @@ pub(super) fn typed(state: &mut State, key: &KeyEvent, name: &str) -> Asks {
     asks
 }
 
+/// Opens the screen of a search, or its prompt once more.
+pub(super) fn search(state: &mut State) -> Asks {
+    let text = match state.top().map(|screen| &screen.view) {
+        Some(View::List { of: ListOf::Search(pattern), .. }) => pattern.clone(),
+        _ => {
+            let of = ListOf::Search(String::new());
+            let mut screen = Screen::new(View::List { of, grid: Grid::default(), deleted: false, wide: false });
+            screen.loaded = true;
+            state.stack.push(screen);
+            String::new()
+        }
+    };
+    state.prompt = Some(Prompt { what: PromptFor::Search, text, chosen: None });
+    Asks::new()
+}
+
+/// Searches for what is typed.
+fn searched(state: &mut State, prompt: &Prompt, given_up: bool) -> Asks {
+    let Some(Screen { view: View::List { of: ListOf::Search(pattern), .. }, .. }) = state.stack.last_mut() else {
+        return Asks::new();
+    };
+    if given_up && pattern.is_empty() {
+        return act(state, Action::Back);
+    }
+    if given_up || *pattern == prompt.text {
+        return Asks::new();
+    }
+    pattern.clone_from(&prompt.text);
+    ask_top(state)
+}
+
 fn choose(state: &State, prompt: &mut Prompt, forward: bool) {
     let count = state.completions(&prompt.text).len();
     prompt.chosen = match (prompt.chosen, forward) {
@@ -57,6 +88,9 @@ fn choose(state: &State, prompt: &mut Prompt, forward: bool) {
 
 /// Filters are seen while they are typed; given up, they are gone.
 fn filtered(state: &mut State, prompt: &Prompt, given_up: bool) -> Asks {
+    if prompt.what == PromptFor::Search {
+        return searched(state, prompt, given_up);
+    }
     if prompt.what == PromptFor::Find
         && let Some(grid) = state.stack.last_mut().and_then(Screen::grid_mut)
     {
@@ -70,6 +104,7 @@ fn filtered(state: &mut State, prompt: &Prompt, given_up: bool) -> Asks {
 fn entered(state: &mut State, prompt: &Prompt) -> Asks {
     match prompt.what {
         PromptFor::Palette => palette(state, prompt),
+        PromptFor::Search => searched(state, prompt, false),
         PromptFor::Find => {
             if state.top().is_some_and(|screen| screen.grid().is_some()) {
                 return filtered(state, prompt, false);
@@ -117,6 +152,8 @@ fn palette(state: &mut State, prompt: &Prompt) -> Asks {
         }
         "keys" => act(state, Action::RawKeys),
         "leases" => act(state, Action::Leases),
+        "sizes" => act(state, Action::Sizes),
+        "search" => act(state, Action::Search),
         "health" => act(state, Action::Health),
         "help" => act(state, Action::Help),
         kind => {

@@ -8,7 +8,7 @@ use ratatui::widgets::{Clear, Paragraph};
 
 use crate::render;
 use crate::tui::keys::{Binding, KEYS};
-use crate::tui::state::{Phase, PromptFor, Screen, State, View};
+use crate::tui::state::{Phase, PromptFor, State, View};
 use crate::tui::text::{fit, fit_end, padded, width};
 use crate::tui::theme::Theme;
 
@@ -74,9 +74,8 @@ fn cluster(state: &State) -> Option<String> {
 
 /// How many findings there are, notes not counted.
 fn findings(state: &State) -> Option<usize> {
-    let facts = overview(state)?;
-    let own = facts.findings.iter().filter(|finding| finding.severity < crate::tui::ask::Severity::Note).count();
-    Some(own + state.checked.as_ref().map_or(0, Vec::len))
+    overview(state)?;
+    Some(state.findings().iter().filter(|finding| finding.severity < crate::tui::ask::Severity::Note).count())
 }
 
 /// The line below the header.
@@ -92,12 +91,14 @@ pub fn footer(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             PromptFor::Palette => ":",
             PromptFor::Find => "/",
             PromptFor::Time => "revision or time: ",
+            PromptFor::Search => "search: ",
         };
         let room = columns.saturating_sub(width(sign) + 2);
         let typed = fit_end(&prompt.text, room);
         let at = area.x + (width(sign) + width(&typed)).min(columns.saturating_sub(1)) as u16;
         let hint = match (prompt.what, prompt.text.is_empty()) {
             (PromptFor::Time, true) => "1200  or  2026-01-02T15:04:05Z; empty: newest",
+            (PromptFor::Search, true) => "text or a regular expression, in keys and in objects as YAML",
             (PromptFor::Find, true) => "text, !text, -f letters; esc takes it away",
             (PromptFor::Palette, true) => "a kind and a namespace, or keys, leases, health, q; tab completes",
             _ => "",
@@ -125,7 +126,7 @@ pub fn footer(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
 }
 
 fn hints(state: &State, theme: Theme, columns: usize) -> Line<'static> {
-    let Some(place) = state.top().map(Screen::place) else { return Line::default() };
+    let Some(place) = state.place() else { return Line::default() };
     if state.help.is_some() {
         return Line::styled(" any key closes this", theme.dim());
     }
@@ -138,12 +139,13 @@ fn hints(state: &State, theme: Theme, columns: usize) -> Line<'static> {
     let mut used = 1;
     // The last two are how to find all others, and how to leave.
     let (ends, mut rest): (Vec<&Binding>, Vec<&Binding>) =
-        KEYS.iter().filter(fits).partition(|binding| ["keys", "quit"].contains(&binding.short));
+        KEYS.iter().filter(fits).partition(|binding| ["keys", "quit", "close"].contains(&binding.short));
     rest.retain(|binding| !(is_first && binding.short == "back"));
-    let size = |binding: &Binding| binding.keys.first().map_or(0, |key| width(key)) + width(binding.short) + 3;
+    let first = |binding: &Binding| state.keymap.of(binding).first().cloned().unwrap_or_default();
+    let size = |binding: &Binding| width(&first(binding)) + width(binding.short) + 3;
     let room = columns.saturating_sub(ends.iter().map(|binding| size(binding)).sum::<usize>());
     let mut add = |binding: &Binding| {
-        spans.push(Span::styled(binding.keys.first().copied().unwrap_or_default(), theme.key()));
+        spans.push(Span::styled(first(binding), theme.key()));
         spans.push(Span::raw(format!(" {}  ", binding.short)));
     };
     for binding in rest {
@@ -179,8 +181,10 @@ pub fn completions(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rec
         })
         .collect();
     let height = lines.len() as u16;
-    let columns = 60.min(body.width);
-    let area = Rect { x: body.x, y: body.y + body.height - height, width: columns, height };
+    let area = Rect { y: body.y + body.height - height, height, ..body };
+    let above = Rect { y: area.y.saturating_sub(1), height: 1, ..body };
+    frame.render_widget(Clear, above);
+    rule(theme, frame, above);
     frame.render_widget(Clear, area);
     frame.render_widget(Paragraph::new(lines), area);
 }

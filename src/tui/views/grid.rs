@@ -34,8 +34,15 @@ fn title(state: &State, screen: &Screen, grid: &Grid, theme: Theme, columns: usi
         View::List { of: ListOf::Keys(prefix), .. } if prefix.is_empty() => "keys".to_owned(),
         View::List { of: ListOf::Keys(prefix), .. } => format!("keys {}", render::key(prefix)),
         View::List { of: ListOf::Leases, .. } => "leases".to_owned(),
+        View::List { of: ListOf::Sizes(by, within), .. } => {
+            let by = by.heading().to_lowercase();
+            within.as_ref().map_or(format!("bytes by {by}"), |within| format!("bytes of {by} {within}"))
+        }
+        View::List { of: ListOf::Search(pattern), deleted, .. } => {
+            format!("{}search for {pattern}", if *deleted { "history " } else { "" })
+        }
         View::History { name, .. } => format!("history of {name}"),
-        View::Overview { .. } | View::Object { .. } | View::Health { .. } => String::new(),
+        View::Overview { .. } | View::Object { .. } | View::Page { .. } | View::Health { .. } => String::new(),
     };
     let count = match (grid.order.len(), grid.list.rows.len()) {
         (shown, all) if shown == all => format!("[{}]", render::count(all as u64)),
@@ -48,6 +55,9 @@ fn title(state: &State, screen: &Screen, grid: &Grid, theme: Theme, columns: usi
     }
     if !grid.filter.is_empty() {
         more.push_str(&format!("  /{}", grid.filter));
+    }
+    if !grid.marked.is_empty() {
+        more.push_str(&format!("  {} marked", grid.marked.len()));
     }
     if matches!(&screen.view, View::List { deleted: true, .. }) {
         more.push_str("  with deleted");
@@ -96,12 +106,15 @@ pub fn draw(grid: &Grid, loaded: bool, theme: Theme, frame: &mut Frame<'_>, area
     frame.render_widget(Line::styled(heading, style), line(area, 0));
     for (at, row) in rows {
         let y = (at - grid.top + 1) as u16;
-        let mut text = String::from(mark(row.tone));
+        let mut text = String::from(if grid.is_marked(row) { "+" } else { mark(row.tone) });
         for (column, room) in &shown {
             let cell = row.cells.get(*column).map_or("", |cell| cell.text.as_str());
             text.push_str(&cell_text(cell, *room, is_number(grid, *column)));
         }
         let mut style = tone(row.tone, theme);
+        if grid.is_marked(row) {
+            style = style.add_modifier(Modifier::BOLD);
+        }
         if at == grid.cursor {
             style = style.patch(theme.cursor());
             text = padded(&text, usize::from(area.width));
@@ -131,8 +144,23 @@ fn tone(tone: Tone, theme: Theme) -> Style {
 /// Numbers stand at the right of their columns, but for those at the end of the line, which are drawn.
 fn is_number(grid: &Grid, column: usize) -> bool {
     let heading = grid.list.columns.get(column).map_or("", String::as_str);
-    ["LIVE", "DELETED", "UNKNOWN", "CHANGES", "BYTES", "SIZE", "KEYS", "TTL", "LEFT", "LAST REVISION", "REVISION"]
-        .contains(&heading)
+    [
+        "LIVE BYTES",
+        "SUPERSEDED",
+        "ALL BYTES",
+        "LIVE",
+        "DELETED",
+        "UNKNOWN",
+        "CHANGES",
+        "BYTES",
+        "SIZE",
+        "KEYS",
+        "TTL",
+        "LEFT",
+        "LAST REVISION",
+        "REVISION",
+    ]
+    .contains(&heading)
 }
 
 fn cell_text(text: &str, room: usize, right: bool) -> String {
@@ -159,7 +187,8 @@ fn shown_columns(grid: &Grid, room: usize) -> Vec<(usize, usize)> {
         let own = widths.get(at).copied().unwrap_or_default();
         let wanted = if is_last { own } else { own.min(WIDEST) };
         let left = room.saturating_sub(used);
-        if left == 0 || (left < wanted && left < 4) {
+        // Half a number would be another number.
+        if left == 0 || (left < wanted && (left < 4 || is_number(grid, at))) {
             break;
         }
         let own = wanted.min(left);
@@ -171,12 +200,17 @@ fn shown_columns(grid: &Grid, room: usize) -> Vec<(usize, usize)> {
 
 /// The widths of all columns. Where they have no room together, the longest names are cut so that the others are seen.
 fn fitted(grid: &Grid, wide: &dyn Fn(usize) -> usize, room: usize) -> Vec<usize> {
-    const LEAST: usize = 28;
+    const LEAST: usize = 26;
+    const LEAST_WHO: usize = 12;
     let mut widths: Vec<usize> = (0..grid.list.columns.len()).map(wide).collect();
     let excess = widths.iter().map(|own| own + GAP).sum::<usize>().saturating_sub(room + GAP);
     let name = 1 + usize::from(grid.list.columns.first().is_some_and(|column| column == "NAMESPACE"));
-    if let Some(own) = widths.get_mut(name - 1) {
-        *own = own.saturating_sub(excess).max(LEAST.min(*own));
+    let (at, least) = match grid.list.columns.iter().position(|column| column == "WHO") {
+        Some(at) => (at, LEAST_WHO),
+        None => (name - 1, LEAST),
+    };
+    if let Some(own) = widths.get_mut(at) {
+        *own = own.saturating_sub(excess).max(least.min(*own));
     }
     widths
 }

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use crate::tui::keys::{self, Binding, KEYS};
-use crate::tui::state::{Screen, State};
+use crate::tui::state::State;
 use crate::tui::text::{fit, padded};
 use crate::tui::theme::Theme;
 
@@ -16,7 +16,7 @@ pub const LINES_AROUND: usize = 7;
 /// Draws it from a line on.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect, top: usize) {
     let columns = usize::from(body.width).saturating_sub(2);
-    let place = state.top().map(Screen::place);
+    let place = state.place();
     let (here, elsewhere): (Vec<&Binding>, Vec<&Binding>) =
         KEYS.iter().partition(|binding| place.is_some_and(|place| binding.places.contains(&place)));
     let mut lines = vec![
@@ -28,7 +28,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect, top:
     let binding = |binding: &Binding, more: String| {
         let text = fit(&format!("{}{more}", binding.what), columns.saturating_sub(23));
         Line::from(vec![
-            Span::styled(padded(&format!("  {}", binding.keys.join(" ")), 23), theme.key()),
+            Span::styled(padded(&format!("  {}", state.keymap.of(binding).join(" ")), 23), theme.key()),
             Span::raw(text),
         ])
     };

@@ -40,9 +40,8 @@ const TITLE_AND_HEADINGS: usize = 2;
 
 /// Lines of facts on the first screen.
 pub fn facts_lines(state: &State) -> usize {
-    let Some(Screen { view: View::Overview { facts: Some(facts), .. }, .. }) = state.top() else { return 0 };
-    let more = state.checked.as_ref().map_or(0, Vec::len);
-    let findings = (facts.findings.len() + more).max(1);
+    let Some(Screen { view: View::Overview { facts: Some(_), .. }, .. }) = state.top() else { return 0 };
+    let findings = state.findings().len().max(1);
     4 + findings.min(FINDINGS) + usize::from(findings > FINDINGS) + 1
 }
 
@@ -74,6 +73,11 @@ pub fn text_rows(state: &State) -> usize {
         }
         _ => body(state).saturating_sub(1),
     }
+}
+
+/// The last line of an export's plan that can be the first one seen.
+pub fn last_plan_line(state: &State) -> usize {
+    state.dialog.as_ref().map_or(0, |dialog| super::dialog::plan_lines(dialog).len().saturating_sub(1))
 }
 
 /// The last line that help can begin with.

@@ -1,5 +1,6 @@
 //! Draws the state. Nothing here changes it.
 
+mod dialog;
 mod frame;
 mod grid;
 mod help;
@@ -39,6 +40,9 @@ fn draw_body(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
     if let Phase::Closed(trouble) = &state.phase {
         return trouble::draw(trouble, theme, frame, body);
     }
+    if let Some(dialog) = &state.dialog {
+        return dialog::draw(state, dialog, theme, frame, body);
+    }
     let Some(screen) = state.top() else { return };
     if let Some(trouble) = &screen.trouble {
         return trouble::draw(trouble, theme, frame, body);
@@ -46,7 +50,7 @@ fn draw_body(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
     match &screen.view {
         View::Overview { facts, grid } => overview::draw(state, facts.as_deref(), grid, theme, frame, body),
         View::List { grid, .. } => grid::draw_titled(state, screen, grid, theme, frame, body),
-        View::Object { reading, .. } | View::Health { reading } => {
+        View::Object { reading, .. } | View::Page { reading, .. } | View::Health { reading } => {
             reading::draw_titled(state, screen, reading, theme, frame, body);
         }
         View::History { grid, diff, .. } => {

@@ -17,7 +17,7 @@ pub fn draw(state: &State, facts: Option<&Overview>, kinds: &Grid, theme: Theme,
     let columns = usize::from(body.width);
     let mut lines =
         vec![whose(facts, theme), when(state, facts, theme), size(facts, theme), bytes(facts, theme, columns)];
-    lines.extend(findings(state, facts, theme, columns));
+    lines.extend(findings(state, theme, columns));
     let used = layout::facts_lines(state) as u16;
     for (at, text) in (0..used.min(body.height)).zip(lines) {
         frame.render_widget(text, line(body, at));
@@ -73,14 +73,12 @@ fn bytes(facts: &Overview, theme: Theme, columns: usize) -> Line<'static> {
     fact("bytes", text, theme)
 }
 
-fn findings(state: &State, facts: &Overview, theme: Theme, columns: usize) -> Vec<Line<'static>> {
-    let checked = state.checked.as_deref();
-    let mut all: Vec<&Finding> = facts.findings.iter().chain(checked.unwrap_or_default()).collect();
-    all.sort_by_key(|finding| finding.severity);
+fn findings(state: &State, theme: Theme, columns: usize) -> Vec<Line<'static>> {
+    let all = state.findings();
     if all.is_empty() {
-        let text = match checked {
-            Some(_) => "pages, rows and hashes agree",
-            None => "pages and rows agree; the hashes of the whole file are being checked",
+        let text = match state.checked {
+            Some(_) => "restorable: pages, rows, hashes and values agree",
+            None => "pages and rows agree; hashes and values are being checked",
         };
         return vec![Line::from(vec![
             Span::styled(" health   ", theme.dim()),

@@ -15,6 +15,7 @@ use crate::tui::theme::Theme;
 pub fn draw_titled(state: &State, screen: &Screen, reading: &Reading, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let mut title = match &screen.view {
         View::Object { name, .. } => name.clone(),
+        View::Page { name, .. } => format!("bytes of {name}"),
         _ => "health".to_owned(),
     };
     let mut more = String::new();
@@ -86,6 +87,7 @@ fn body(reading: &Reading, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
 fn highlighted<'t>(text: &Text, line: &'t TextLine, theme: Theme) -> Vec<Span<'t>> {
     match text.syntax {
         Syntax::Plain => vec![Span::styled(line.text.as_str(), plain_style(&line.text, theme))],
+        Syntax::Hex => vec![Span::styled(line.text.as_str(), hex_style(line, theme))],
         Syntax::Diff => {
             let style = match line.text.get(..1) {
                 _ if line.text.starts_with("---") || line.text.starts_with("+++") => theme.strong(),
@@ -106,6 +108,16 @@ fn plain_style(text: &str, theme: Theme) -> Style {
         () if text.starts_with("DAMAGE") => theme.bad(),
         () if text.starts_with("WARNING") => theme.warning(),
         () => Style::new(),
+    }
+}
+
+/// The cell of the value stands out; what is said of the bytes is no byte.
+fn hex_style(line: &TextLine, theme: Theme) -> Style {
+    let is_bytes = line.text.get(..8).is_some_and(|at| at.ends_with("  "));
+    match (line.block, is_bytes) {
+        (true, _) => theme.good(),
+        (false, true) => Style::new(),
+        (false, false) => theme.key(),
     }
 }
 

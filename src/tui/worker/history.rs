@@ -6,11 +6,11 @@ use serde_json::Value;
 use similar::{Algorithm, ChangeTag, TextDiff};
 
 use super::{Reader, changed};
+use crate::kube::show::View;
 use crate::model::Says;
 use crate::model::{Change, KeyId};
 use crate::ops::moments::{self, Stamped};
 use crate::ops::objects::{ObjectError, Objects};
-use crate::render;
 use crate::tui::ask::{Cell, List, Row, Syntax, Target, Text, TextLine, Tone};
 
 /// Lines around a difference.
@@ -35,12 +35,10 @@ impl Reader {
             let (who, what, tone) = told(change, before.as_ref(), tree.as_ref(), secret);
             let number = change.revision.main;
             let stamp = stamps.iter().find(|stamp| stamp.revision == number);
-            let size = u64::from(change.value.len);
             let cells = vec![
                 Cell::number(number.to_string(), number as f64),
                 Cell::number(time(stamp), stamp.map_or(0.0, |stamp| stamp.at.as_second() as f64)),
                 Cell::text(who),
-                Cell::number(if change.is_put() { render::bytes(size) } else { "-".to_owned() }, size as f64),
                 Cell::text(what),
             ];
             let name = self.name(&objects, key);
@@ -54,7 +52,7 @@ impl Reader {
         let compact = history.compact_revision();
         let note = is_cut.then(|| format!("earlier changes are compacted (compact revision {compact})"));
         List {
-            columns: ["REVISION", "TIME", "WHO", "SIZE", "WHAT"].map(str::to_owned).to_vec(),
+            columns: ["REVISION", "TIME", "WHO", "WHAT"].map(str::to_owned).to_vec(),
             rows,
             note,
             empty: "no change of this key survives up to this moment".to_owned(),
@@ -105,7 +103,11 @@ impl Reader {
     /// One side of a difference: nothing for a tombstone.
     fn side(&self, objects: &Objects<'_>, change: Option<&Change>, reveal: bool) -> Result<String, ObjectError> {
         match change.filter(|change| change.is_put()) {
-            Some(change) => Ok(self.yaml(objects, change, reveal, false)?.0),
+            Some(change) => {
+                // It differs in every change, and says nothing.
+                let view = View { reveal, resource_version: None, ..objects.kubectl(change) };
+                Ok(self.yaml(objects, change, &view)?.0)
+            }
             None => Ok(String::new()),
         }
     }

@@ -1,26 +1,34 @@
 //! The thread that reads: it opens the store, and answers what screens ask, so that the terminal never waits.
 
 mod changed;
+mod check;
+mod export;
 mod history;
+mod inbox;
 mod keys;
 mod object;
 mod overview;
+mod page;
+mod search;
+mod sizes;
 mod tables;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
-use super::ask::{Answer, Ask, Finding, KindName, Opened, Severity, Trouble};
+use inbox::Inbox;
+
+use super::ask::{Answer, Ask, KindName, Opened, Trouble};
 use crate::kube::minor::Minor;
 use crate::model::{Engine, History};
 use crate::ops::info::Info;
 use crate::ops::keyring::{Given, Keyring};
 use crate::ops::moments;
 use crate::ops::objects::{ObjectError, Objects};
-use crate::ops::store::{self, OpenError, OpenStore};
+use crate::ops::store::{self, OpenStore};
 use crate::source::{Choice, Watch};
 
 /// What to open, and with what.
@@ -28,10 +36,12 @@ use crate::source::{Choice, Watch};
 pub struct Opening {
     /// The path that the user named.
     pub path: PathBuf,
+    /// What to call it.
+    pub name: String,
     /// Which of several stores.
     pub choice: Choice,
     /// What opens encrypted values.
-    pub given: Given,
+    pub given: Arc<Given>,
     /// The release to print as.
     pub minor: Option<Minor>,
     /// Where the files go that were opened, so that they can be compared at the end.
@@ -51,6 +61,10 @@ pub(super) struct Reader {
     minor: Option<Minor>,
     notes: Vec<String>,
     keys_fault: Option<String>,
+    given: Arc<Given>,
+    path: PathBuf,
+    name: String,
+    checked: Arc<OnceLock<check::All>>,
 }
 
 /// Opens the store, then answers until nobody asks any more.
@@ -59,7 +73,7 @@ pub fn run(opening: &Opening, asks: &Receiver<(Ticket, Ask)>, answers: &Sender<(
     let source = match opened {
         Ok(source) => Arc::new(source),
         Err(error) => {
-            let _ = answers.send((UNASKED, Answer::Closed(cannot_open(&error, opening))));
+            let _ = answers.send((UNASKED, Answer::Closed(check::cannot_open(&error, opening))));
             return;
         }
     };
@@ -69,36 +83,18 @@ pub fn run(opening: &Opening, asks: &Receiver<(Ticket, Ask)>, answers: &Sender<(
         Err(error) => (Keyring::new(), Vec::new(), Some(error.to_string())),
     };
     notes.splice(0..0, source.notes.iter().cloned());
-    let reader = Reader { source, keyring, minor: opening.minor, notes, keys_fault };
+    let (given, path, name) = (Arc::clone(&opening.given), opening.path.clone(), opening.name.clone());
+    let checked = Arc::default();
+    let reader = Reader { source, keyring, minor: opening.minor, notes, keys_fault, given, path, name, checked };
     if answers.send((UNASKED, Answer::Opened(Box::new(reader.opened())))).is_err() {
         return;
     }
     reader.check_behind(answers);
-    while let Ok(first) = asks.recv() {
-        let waiting: Vec<(Ticket, Ask)> = std::iter::once(first).chain(asks.try_iter()).collect();
-        for (at, (ticket, ask)) in waiting.iter().enumerate() {
-            // Whoever moves faster than objects are decoded wants only the last one.
-            let later = waiting.get(at + 1..).unwrap_or_default();
-            if later.iter().any(|(_, other)| std::mem::discriminant(other) == std::mem::discriminant(ask)) {
-                continue;
-            }
-            if answers.send((*ticket, reader.answer_safely(ask))).is_err() {
-                return;
-            }
+    let inbox = Inbox::new(asks);
+    while let Some((ticket, ask)) = inbox.next() {
+        if answers.send((ticket, reader.answer_safely(&ask, &inbox))).is_err() {
+            return;
         }
-    }
-}
-
-fn cannot_open(error: &OpenError, opening: &Opening) -> Trouble {
-    let path = super::shell_word(&opening.path.to_string_lossy());
-    Trouble {
-        title: "no store could be opened here".to_owned(),
-        what: error.to_string(),
-        advice: vec![
-            "Nothing was written, and nothing was locked.".to_owned(),
-            "The same without a screen, for a script or a report:".to_owned(),
-            format!("$ kinescope info {path}"),
-        ],
     }
 }
 
@@ -139,22 +135,9 @@ impl Reader {
         }
     }
 
-    /// Hashes the whole file on a thread of its own, and tells what that finds.
-    fn check_behind(&self, answers: &Sender<(Ticket, Answer)>) {
-        let (source, answers) = (Arc::clone(&self.source), answers.clone());
-        let check = move || {
-            let quick = Info::of(&source, true).damage;
-            let more = Info::of(&source, false).damage.into_iter().filter(|damage| !quick.contains(damage));
-            let findings = more.map(|damage| Finding { severity: Severity::Damage, text: damage.to_string() });
-            let _ = answers.send((UNASKED, Answer::Checked(findings.collect())));
-        };
-        // Without a thread the hashes stay unchecked; `info` has them.
-        let _ = std::thread::Builder::new().name("check".to_owned()).spawn(check);
-    }
-
     /// A defect of ours must not take the terminal down with it.
-    fn answer_safely(&self, ask: &Ask) -> Answer {
-        let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.answer(ask)));
+    fn answer_safely(&self, ask: &Ask, inbox: &Inbox<'_>) -> Answer {
+        let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.answer(ask, inbox)));
         answer.unwrap_or_else(|_| {
             Answer::Failed(Trouble {
                 title: "a defect of kinescope".to_owned(),
@@ -164,19 +147,28 @@ impl Reader {
         })
     }
 
-    fn answer(&self, ask: &Ask) -> Answer {
+    fn answer(&self, ask: &Ask, inbox: &Inbox<'_>) -> Answer {
         match ask {
             Ask::Overview { at } => Answer::Overview(Box::new(self.overview(*at))),
             Ask::Table { resource, at, deleted, wide } => self.table(resource, *at, *deleted, *wide),
             Ask::Keys { prefix, at } => Answer::List(self.keys(prefix, *at)),
             Ask::Leases => Answer::List(self.leases()),
+            Ask::Sizes { by, within, at } => Answer::List(self.sizes(*by, within.as_deref(), *at)),
+            Ask::Search { pattern, history, namespace, at, reveal } => {
+                let wanted =
+                    search::Wanted { pattern, history: *history, namespace: namespace.as_deref(), reveal: *reveal };
+                Answer::List(self.search(&wanted, *at, inbox))
+            }
             Ask::Health => Answer::Text(Box::new(self.health())),
             Ask::Object { key, revision, reveal, managed } => {
                 Answer::Text(Box::new(self.object(*key, *revision, *reveal, *managed)))
             }
+            Ask::Page { key, revision, reveal } => Answer::Text(Box::new(self.page(*key, *revision, *reveal))),
             Ask::History { key, at } => Answer::History(self.changes(*key, *at)),
             Ask::Diff { key, revision, reveal } => Answer::Diff(self.difference(*key, *revision, *reveal)),
             Ask::Moment { text } => Answer::Moment(self.moment(text)),
+            Ask::Plan(export) => Answer::Planned(Box::new(self.plan(export))),
+            Ask::Write { export, path, force } => Answer::Written(self.write(export, path, *force)),
         }
     }
 
@@ -211,7 +203,7 @@ impl Reader {
 
     /// A screen for an object that cannot be shown.
     fn trouble(&self, objects: &Objects<'_>, error: &ObjectError, key: &[u8]) -> Trouble {
-        let path = super::shell_word(&self.source.name);
+        let path = super::shell_word(&self.name);
         let name = super::shell_word(&crate::render::key(key));
         let at = objects.revision();
         match error {

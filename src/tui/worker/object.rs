@@ -32,13 +32,17 @@ impl Reader {
             return text;
         }
         text.masked = !reveal && objects.is_secret(key);
-        match self.yaml(&objects, change, reveal, managed) {
+        let view = View { managed_fields: managed, reveal, ..objects.kubectl(change) };
+        match self.yaml(&objects, change, &view) {
             Ok((lines, syntax, notes)) => {
                 text.lines = Text::lines_of(&lines, syntax);
                 text.syntax = syntax;
                 text.notes = notes;
             }
-            Err(error) => text.trouble = Some(self.trouble(&objects, &error, history.keys().get(key))),
+            Err(error) => {
+                text.masked = false;
+                text.trouble = Some(self.trouble(&objects, &error, history.keys().get(key)));
+            }
         }
         text
     }
@@ -48,14 +52,12 @@ impl Reader {
         &self,
         objects: &Objects<'_>,
         change: &Change,
-        reveal: bool,
-        managed: bool,
+        view: &View,
     ) -> Result<(String, Syntax, Vec<String>), ObjectError> {
         if objects.object(change.key).is_none() {
-            return self.value(objects, change, reveal);
+            return self.value(objects, change, view);
         }
-        let view = |change: &Change| View { managed_fields: managed, reveal, ..objects.kubectl(change) };
-        let mut printed = render::objects_text(objects, &[change], &view, ListForm::Yaml, true);
+        let mut printed = render::objects_text(objects, &[change], &|_: &Change| *view, ListForm::Yaml, true);
         match printed.failed.pop() {
             Some(error) => Err(error),
             None => Ok((printed.text, Syntax::Yaml, printed.notes)),
@@ -67,16 +69,15 @@ impl Reader {
         &self,
         objects: &Objects<'_>,
         change: &Change,
-        reveal: bool,
+        view: &View,
     ) -> Result<(String, Syntax, Vec<String>), ObjectError> {
         let plain = objects.plain(change)?;
-        let view = |change: &Change| View { reveal, ..objects.kubectl(change) };
-        let mut printed = render::objects_text(objects, &[change], &view, ListForm::Yaml, true);
+        let mut printed = render::objects_text(objects, &[change], &|_: &Change| *view, ListForm::Yaml, true);
         if printed.failed.pop().is_none() && !is_encrypted(&plain) && !objects.is_secret(change.key) {
             return Ok((printed.text, Syntax::Yaml, printed.notes));
         }
         let key = self.history().keys().get(change.key);
         let note = format!("{} bytes, no object", render::count(u64::from(change.value.len)));
-        Ok((render::value_text(key, &plain, reveal), Syntax::Plain, vec![note]))
+        Ok((render::value_text(key, &plain, view.reveal), Syntax::Plain, vec![note]))
     }
 }

@@ -1,6 +1,6 @@
 //! What the first screen says: whose cluster, how much, how healthy, and the kinds that there are.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::model::{Change, KeyState};
 use crate::ops::info::Info;
 use crate::ops::objects::{MinorFrom, ObjectError, Objects};
 use crate::render;
-use crate::tui::ask::{Cell, Finding, List, Overview, Row, Severity, Syntax, Target, Text, Tone};
+use crate::tui::ask::{Cell, Finding, List, Overview, Row, Severity, Target, Tone};
 
 /// How much there is of one kind.
 #[derive(Default)]
@@ -43,7 +43,7 @@ impl Reader {
             newest: objects.newest_stamp(),
             bytes: [info.bytes.file, info.bytes.live, info.bytes.superseded, info.bytes.free, info.bytes.index],
             counts: [info.counts.live_keys, info.counts.changes, info.counts.tombstones, info.leases],
-            findings: self.findings(&info, &objects, locked.as_ref()),
+            findings: self.findings(&info, &objects, &locked),
             kinds,
         }
     }
@@ -61,11 +61,11 @@ impl Reader {
         found.live.iter().filter_map(node).collect()
     }
 
-    /// The kinds with their counts, and the first value that stays closed.
-    fn kinds(&self, objects: &Objects<'_>) -> (List, Option<ObjectError>) {
+    /// The kinds with their counts, and why values of them stay closed.
+    fn kinds(&self, objects: &Objects<'_>) -> (List, Vec<ObjectError>) {
         let history = self.history();
         let view = history.at(objects.revision());
-        let mut sums: HashMap<String, Sum<'_>> = HashMap::new();
+        let mut sums: BTreeMap<String, Sum<'_>> = BTreeMap::new();
         for key in history.keys().ids() {
             let before = |change: &&Change| change.revision.main <= objects.revision();
             let changes = history.changes_of(key).take_while(before);
@@ -100,90 +100,79 @@ impl Reader {
             }
         }
         let is_locked = |sum: &Sum<'_>| objects.plain(sum.sample?).err();
-        let locked = sums.values().find_map(is_locked);
+        let mut locked: Vec<ObjectError> = Vec::new();
+        for error in sums.values().filter_map(is_locked) {
+            let is_known = locked.iter().any(|other| match (other, &error) {
+                (ObjectError::Locked { reason, .. }, ObjectError::Locked { reason: own, .. }) => reason == own,
+                (other, own) => other == own,
+            });
+            if !is_known {
+                locked.push(error);
+            }
+        }
         (list(sums, is_locked), locked)
     }
 
-    fn findings(&self, info: &Info, objects: &Objects<'_>, locked: Option<&ObjectError>) -> Vec<Finding> {
+    fn findings(&self, info: &Info, objects: &Objects<'_>, locked: &[ObjectError]) -> Vec<Finding> {
         let mut findings: Vec<Finding> = Vec::new();
-        let mut add =
-            |severity, text: String| findings.push(Finding { severity, text: crate::tui::text::harmless(&text) });
         for damage in &info.damage {
-            add(Severity::Damage, damage.to_string());
+            let text = crate::tui::text::harmless(&damage.to_string());
+            findings.push(Finding { severity: Severity::Damage, text, checked_again: true, ..Finding::default() });
         }
+        let mut add = |severity, text: String, hint: &str| {
+            let (text, hint) = (crate::tui::text::harmless(&text), hint.to_owned());
+            findings.push(Finding { severity, text, hint, ..Finding::default() });
+        };
         if let Some(fault) = &self.keys_fault {
-            add(Severity::Warning, format!("the keys that were given do not help: {fault}"));
+            add(Severity::Warning, format!("the keys that were given do not help: {fault}"), "");
         }
-        match locked {
-            Some(ObjectError::Locked { reason, .. }) => add(Severity::Warning, format!("values are {reason}")),
-            Some(other) => add(Severity::Damage, other.to_string()),
-            None => {}
-        }
-        for error in objects.registry().unreadable() {
-            add(Severity::Warning, format!("a definition cannot be used: {error}"));
-        }
-        if let Some(etcd) = &info.etcd {
-            if !etcd.alarms.is_empty() {
-                add(Severity::Warning, format!("etcd has raised alarms: {}", etcd.alarms.join(", ")));
-            }
-            let replay = etcd.replay.iter();
-            for replay in replay {
-                if replay.applied > 0 {
-                    let applied = render::count(replay.applied);
+        for error in locked {
+            match error {
+                ObjectError::Locked { reason, .. } => {
                     add(
-                        Severity::Note,
-                        format!("{applied} entries of the raft log are not in the database yet; they are shown"),
+                        Severity::Warning,
+                        format!("values are {reason}"),
+                        "start with --token-file, or --encryption-config",
                     );
                 }
-                replay.notes.iter().for_each(|note| add(Severity::Note, note.clone()));
+                other => add(Severity::Damage, other.to_string(), ""),
+            }
+        }
+        for error in objects.registry().unreadable() {
+            add(Severity::Warning, format!("a definition cannot be used: {error}"), "");
+        }
+        if let Some(etcd) = &info.etcd {
+            for replay in etcd.replay.iter().filter(|replay| replay.applied > 0) {
+                let applied = render::count(replay.applied);
+                let text = format!("{applied} entries of the raft log are not in the database yet; they are shown");
+                add(Severity::Note, text, "");
             }
         }
         if objects.minor().1 == MinorFrom::Newest && info.counts.live_keys > 0 {
             let minor = objects.minor().0;
             add(
                 Severity::Note,
-                format!(
-                    "no Node tells the Kubernetes release: shown as {minor} would; --kubernetes-version says another"
-                ),
+                format!("no Node tells the Kubernetes release: shown as {minor} would"),
+                "--kubernetes-version says another",
             );
         }
         for note in &self.notes {
-            add(Severity::Note, note.clone());
+            add(Severity::Note, note.clone(), "");
         }
         findings.sort_by_key(|finding| finding.severity);
         findings
     }
 
-    /// All findings, as a text.
-    pub(super) fn health(&self) -> Text {
+    /// The findings that are known at once.
+    pub(super) fn early_findings(&self) -> Vec<Finding> {
         let objects = self.objects(None);
-        let info = Info::of(&self.source, false);
+        let info = Info::of(&self.source, true);
         let (_, locked) = self.kinds(&objects);
-        let mut findings = self.findings(&info, &objects, locked.as_ref());
-        findings.dedup();
-        let mut text = String::new();
-        if !findings.iter().any(|finding| finding.severity < Severity::Note) {
-            text.push_str("Nothing is wrong: pages, rows, chains and hashes agree.\n\n");
-        }
-        for finding in &findings {
-            let mark = match finding.severity {
-                Severity::Damage => "DAMAGE ",
-                Severity::Warning => "WARNING",
-                Severity::Note => "note   ",
-            };
-            text.push_str(&format!("{mark}  {}\n", finding.text));
-        }
-        text.push('\n');
-        for line in render::info_text(&self.source.name, &info) {
-            text.push_str(&line);
-            text.push('\n');
-        }
-        let lines = Text::lines_of(&text, Syntax::Plain);
-        Text { title: "health".to_owned(), lines, ..Text::default() }
+        self.findings(&info, &objects, &locked)
     }
 }
 
-fn list<'s>(sums: HashMap<String, Sum<'s>>, is_locked: impl Fn(&Sum<'s>) -> Option<ObjectError>) -> List {
+fn list<'s>(sums: BTreeMap<String, Sum<'s>>, is_locked: impl Fn(&Sum<'s>) -> Option<ObjectError>) -> List {
     let all: u64 = sums.values().map(|sum| sum.bytes).sum();
     let unknown = sums.values().any(|sum| sum.unknown > 0);
     let mut rows: Vec<(u64, String, Row)> = Vec::with_capacity(sums.len());
@@ -221,7 +210,7 @@ fn list<'s>(sums: HashMap<String, Sum<'s>>, is_locked: impl Fn(&Sum<'s>) -> Opti
 }
 
 /// A share as a bar of at most twelve columns, in eighths.
-fn bar(share: f64) -> String {
+pub(super) fn bar(share: f64) -> String {
     const FULL: f64 = 12.0 * 8.0;
     let eighths = (share.clamp(0.0, 1.0) * FULL).round() as usize;
     let mut out = "█".repeat(eighths / 8);

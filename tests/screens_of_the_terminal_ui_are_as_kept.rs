@@ -1,0 +1,81 @@
+//! Every screen over real stores, as kept in `tests/snapshots/tui/`: on a small terminal and on a large one. What they say of
+//! the stores is held by other tests; this one holds how it looks. `KINESCOPE_UPDATE_SNAPSHOTS=1` takes the screens anew, to
+//! be seen in the diff.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod fixtures;
+mod screens;
+
+use std::path::{Path, PathBuf};
+
+use screens::Session;
+
+const SIZES: [(u16, u16); 2] = [(80, 24), (160, 50)];
+
+/// A name, the store, and the keys that lead to the screen.
+fn views() -> Vec<(&'static str, PathBuf, Vec<&'static str>)> {
+    let kine = || fixtures::unpacked("kine-0.16").join("early.backup.db");
+    let etcd = || fixtures::unpacked("etcd-3.6").join("middle.snapshot");
+    vec![
+        ("overview-etcd", etcd(), vec![]),
+        ("overview-kine-encrypted", kine(), vec![]),
+        ("pods", etcd(), vec![":po", "enter"]),
+        ("filtered", etcd(), vec![":cm", "enter", "/kube", "enter"]),
+        ("deployment", etcd(), vec![":deploy", "enter", "enter"]),
+        ("secret-masked", etcd(), vec![":secrets", "enter", "enter"]),
+        ("secret-closed", kine(), vec![":secrets", "enter", "enter"]),
+        ("history", etcd(), vec![":lease", "enter", "enter", "h", "down"]),
+        ("keys", etcd(), vec!["r", "down", "enter"]),
+        ("leases", etcd(), vec!["l"]),
+        ("past", etcd(), vec!["t", "=400", "enter", ":po", "enter"]),
+        ("palette", etcd(), vec!["=:dep"]),
+        ("export", etcd(), vec![":cm", "enter", "space", "space", "e", "ctrl-n"]),
+        ("export-secret-left-out", etcd(), vec![":secrets", "enter", "e", "enter"]),
+        ("health", etcd(), vec!["!"]),
+        ("sizes", etcd(), vec!["s"]),
+        ("sizes-of-owner", etcd(), vec!["s", "s", "s", "down", "enter"]),
+        ("search", etcd(), vec!["f", "=nginx", "enter"]),
+        ("page-of-bbolt", etcd(), vec![":deploy", "enter", "b"]),
+        ("page-of-sqlite", kine(), vec![":deploy", "enter", "b"]),
+        ("help", etcd(), vec![":po", "enter", "?"]),
+    ]
+}
+
+#[test]
+fn every_screen_looks_as_kept() {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/tui");
+    let mut wrong = Vec::new();
+    for (name, store, keys) in views() {
+        for size in SIZES {
+            let mut session = Session::open(&store, size);
+            session.press(&keys);
+            let screen = session.screen();
+            let file = kept.join(format!("{name}-{}x{}.txt", size.0, size.1));
+            if std::env::var_os("KINESCOPE_UPDATE_SNAPSHOTS").is_some() {
+                std::fs::create_dir_all(&kept).unwrap();
+                std::fs::write(&file, &screen).unwrap();
+            } else if std::fs::read_to_string(&file).unwrap_or_default() != screen {
+                wrong.push(format!("{}:\n{screen}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "KINESCOPE_UPDATE_SNAPSHOTS=1 takes them anew:\n{}", wrong.join("\n"));
+}
+
+/// However small the terminal, and however often it changes, nothing breaks.
+#[test]
+fn every_size_can_be_drawn() {
+    let store = fixtures::unpacked("etcd-3.6").join("middle.snapshot");
+    let ways: [&[&str]; 6] =
+        [&[], &[":po", "enter"], &[":po", "enter", "enter"], &[":lease", "enter", "enter", "h"], &["?"], &["=:d"]];
+    for way in ways {
+        let mut session = Session::open(&store, (80, 24));
+        session.press(way);
+        for columns in [1, 2, 39, 40, 41, 79, 129, 130, 131, 300] {
+            for lines in [1, 2, 9, 10, 11, 24, 90] {
+                kinescope::tui::update::resized(&mut session.state, columns, lines);
+                assert_eq!(session.screen().lines().count(), usize::from(lines));
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What the terminal UI shows is what the engine itself and kubectl said of the same store: counts, objects, deleted ones,
+//! earlier moments; and secrets stay masked until they are asked for.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod fixtures;
+mod screens;
+
+use kinescope::tui::state::{Phase, View};
+use screens::Session;
+
+const SIZE: (u16, u16) = (200, 60);
+
+/// The rows of the table on top, cell by cell.
+fn rows(session: &Session) -> Vec<Vec<String>> {
+    let grid = session.state.top().unwrap().grid().unwrap();
+    let row = |at: &usize| grid.list.rows[*at].cells.iter().map(|cell| cell.text.clone()).collect();
+    grid.order.iter().map(row).collect()
+}
+
+fn text(session: &Session) -> String {
+    let View::Object { reading, .. } = &session.state.top().unwrap().view else { panic!("no object") };
+    reading.text.as_ref().unwrap().lines.iter().map(|line| line.text.clone() + "\n").collect()
+}
+
+#[test]
+fn the_first_screen_counts_what_etcd_counted() {
+    let dir = fixtures::unpacked("etcd-3.6");
+    let (revision, listed) = fixtures::listing(&dir.join("final.listing.json"));
+    let session = Session::open(&dir.join("final.etcd"), SIZE);
+    assert_eq!(session.state.revision(), revision);
+    let live: u64 = rows(&session).iter().map(|row| row[1].replace(',', "").parse::<u64>().unwrap()).sum();
+    assert_eq!(live, listed.len() as u64);
+    let pods = listed.iter().filter(|listed| listed.key.starts_with("/registry/pods/")).count();
+    let row = rows(&session).into_iter().find(|row| row[0] == "pods").unwrap();
+    assert_eq!(row[1], pods.to_string());
+}
+
+#[test]
+fn an_object_reads_as_kubectl_printed_it() {
+    let dir = fixtures::unpacked("etcd-3.6");
+    let printed = fixtures::json_lines(&dir.join("kubectl-yaml.jsonl"));
+    let line = printed.iter().find(|line| line["resource"] == "deployments.apps").unwrap();
+    let yaml = line["yaml"].as_str().unwrap();
+    let revision = yaml.lines().find_map(|line| line.strip_prefix("  resourceVersion: \"")).unwrap();
+    let mut session = Session::open(&dir.join("final.etcd"), SIZE);
+    let moment = format!("={}", revision.trim_end_matches('"'));
+    let name = format!("/{} ", line["name"].as_str().unwrap());
+    session.press(&["t", &moment, "enter", ":deploy", "enter", &name, "enter", "enter", "m"]);
+    assert_eq!(text(&session), yaml);
+}
+
+#[test]
+fn secrets_are_masked_until_x_and_masked_again_after() {
+    let dir = fixtures::unpacked("etcd-3.6");
+    let mut session = Session::open(&dir.join("middle.snapshot"), SIZE);
+    session.press(&[":secrets", "enter", "enter"]);
+    assert!(text(&session).contains("<masked"), "{}", text(&session));
+    assert!(session.screen().contains("x reveals"));
+    session.press(&["x"]);
+    assert!(!text(&session).contains("<masked"));
+    assert!(session.screen().contains("SECRETS SHOWN"));
+    session.press(&["x"]);
+    assert!(text(&session).contains("<masked"));
+}
+
+#[test]
+fn back_leads_to_the_line_that_was_left() {
+    let dir = fixtures::unpacked("etcd-3.6");
+    let mut session = Session::open(&dir.join("middle.snapshot"), SIZE);
+    session.press(&["down", "down"]);
+    let overview = session.screen();
+    session.press(&["enter", "down"]);
+    let table = session.screen();
+    assert_ne!(overview, table);
+    session.press(&["enter", "esc"]);
+    assert_eq!(session.screen(), table);
+    session.press(&["esc"]);
+    assert_eq!(session.screen(), overview);
+}
+
+#[test]
+fn an_earlier_moment_is_shown_everywhere_and_said() {
+    let dir = fixtures::unpacked("etcd-3.6");
+    let mut session = Session::open(&dir.join("final.etcd"), SIZE);
+    let newest = rows(&session);
+    session.press(&["t", "=1200", "enter"]);
+    assert!(session.screen().contains("as of revision 1,200 · T back to newest"), "{}", session.screen());
+    assert_ne!(rows(&session), newest);
+    session.press(&["t", "=99999999", "enter"]);
+    assert!(session.state.said.clone().unwrap().is_refusal);
+    assert_eq!(session.state.revision(), 1200);
+    session.press(&["T"]);
+    assert_eq!(rows(&session), newest);
+}
+
+#[test]
+fn what_is_no_store_has_a_screen_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, bytes) in [("empty.db", &b""[..]), ("letter.txt", b"dear reader"), ("cut.db", b"SQLite format 3\0")] {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let mut session = Session::open(&path, SIZE);
+        assert!(matches!(session.state.phase, Phase::Closed(_)), "{name}");
+        let screen = session.screen();
+        assert!(screen.contains("no store could be opened here") && screen.contains("$ kinescope info"), "{screen}");
+        session.press(&["q"]);
+        assert!(session.state.leaving);
+    }
+}
+
+#[test]
+fn every_way_to_leave_leaves_from_everywhere() {
+    let dir = fixtures::unpacked("etcd-3.6");
+    let start = Session::open(&dir.join("middle.snapshot"), SIZE);
+    let ways: [&[&str]; 5] = [&[], &[":po", "enter"], &[":po", "enter", "enter"], &["l"], &["!"]];
+    for way in ways {
+        for leave in
+            [&["q"][..], &["=:q", "enter"], &["=:quit", "enter"], &["ctrl-c"], &["=/ab", "ctrl-c"], &["?", "ctrl-c"]]
+        {
+            let mut session = start.fork();
+            session.press(way);
+            session.press(leave);
+            assert!(session.state.leaving, "{way:?} {leave:?}");
+        }
+    }
+}
+
+#[test]
+fn a_search_finds_what_kubectl_printed_while_it_is_typed() {
+    let dir = fixtures::unpacked("etcd-3.6");
+    let printed = fixtures::json_lines(&dir.join("kubectl-yaml.jsonl"));
+    let line = printed.iter().find(|line| line["resource"] == "deployments.apps").unwrap();
+    let yaml = line["yaml"].as_str().unwrap();
+    let image = yaml.lines().find_map(|line| line.trim().strip_prefix("image: ")).unwrap();
+    let mut session = Session::open(&dir.join("final.etcd"), SIZE);
+    session.press(&["f", &format!("={image}")]);
+    // Without enter: it is found while it is typed.
+    let name = line["name"].as_str().unwrap();
+    let found = rows(&session);
+    assert!(found.iter().any(|row| row[0].ends_with(name) && row[3].contains(image)), "{found:?}");
+    session.press(&["enter", "/deployments", "enter", "enter"]);
+    assert!(text(&session).contains(image));
+    session.press(&["esc", "esc", "f", "ctrl-u", "=no such text anywhere"]);
+    assert!(rows(&session).is_empty());
+    assert!(session.screen().contains("nothing has"), "{}", session.screen());
+}
+
+#[test]
+fn sizes_add_up_to_the_values_of_the_store() {
+    let dir = fixtures::unpacked("etcd-3.6");
+    let path = dir.join("final.etcd");
+    let source = kinescope::ops::store::opened(fixtures::open(&path)).unwrap();
+    let history = source.store.history();
+    let expected: u64 = history.changes().iter().map(|change| u64::from(change.value.len)).sum();
+    let mut session = Session::open(&path, SIZE);
+    session.press(&["s"]);
+    for _ in 0..3 {
+        let grid = session.state.top().unwrap().grid().unwrap();
+        let all: f64 = grid.list.rows.iter().map(|row| row.cells[3].number.unwrap()).sum();
+        assert_eq!(all as u64, expected, "{:?}", grid.list.columns);
+        let keys: f64 = grid.list.rows.iter().map(|row| row.cells[4].number.unwrap()).sum();
+        assert_eq!(keys as usize, history.keys().ids().filter(|key| history.changes_of(*key).len() > 0).count());
+        session.press(&["enter"]);
+        let within: f64 =
+            session.state.top().unwrap().grid().unwrap().list.rows.iter().map(|row| row.cells[3].number.unwrap()).sum();
+        session.press(&["esc"]);
+        let grid = session.state.top().unwrap().grid().unwrap();
+        assert_eq!(Some(within), grid.selected().unwrap().cells[3].number);
+        session.press(&["s"]);
+    }
+}
+
+/// The bytes on the screen are those of the file at the place that is named, and the value stands in the cell that is marked.
+#[test]
+fn a_page_shows_the_bytes_of_the_file_and_the_cell_of_the_value() {
+    for (archive, store, name) in [("etcd-3.6", "middle.snapshot", "web"), ("kine-0.11", "middle.backup.db", "web")] {
+        let path = fixtures::unpacked(archive).join(store);
+        let file = std::fs::read(&path).unwrap();
+        let mut session = Session::open(&path, SIZE);
+        session.press(&[":deploy", "enter", &format!("/{name}"), "enter", "b"]);
+        let View::Page { reading, .. } = &session.state.top().unwrap().view else { panic!("{}", session.screen()) };
+        let lines = &reading.text.as_ref().unwrap().lines;
+        let head = &lines[0].text;
+        let from = head.split_once("from byte ").unwrap().1.split_once(' ').unwrap().0.replace(',', "");
+        let from: usize = from.parse().unwrap();
+        let mut own = Vec::new();
+        let mut seen = 0;
+        for line in lines {
+            let Some((at, rest)) =
+                line.text.split_at_checked(6).filter(|(at, _)| usize::from_str_radix(at, 16).is_ok())
+            else {
+                continue;
+            };
+            let at = from + usize::from_str_radix(at, 16).unwrap();
+            let digits = &rest[..51];
+            let bytes: Vec<u8> = digits.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
+            assert_eq!(bytes, file[at..at + bytes.len()], "{}", line.text);
+            seen += bytes.len();
+            if line.block {
+                own.extend(bytes);
+            }
+        }
+        assert!(seen > 100);
+        let has = |part: &[u8]| own.windows(part.len()).any(|window| window == part);
+        assert!(has(b"Deployment"), "{archive}");
+    }
+}
+
+#[test]
+fn bytes_of_secrets_are_masked_on_their_page_too() {
+    let path = fixtures::unpacked("kine-0.11").join("middle.backup.db");
+    let mut session = Session::open(&path, (200, 400));
+    session.press(&[":secrets", "enter", "b"]);
+    assert!(session.screen().contains("(masked: it is of a Secret; x shows it)"), "{}", session.screen());
+    assert!(!session.screen().contains("Opaque"));
+    session.press(&["x"]);
+    assert!(!session.screen().contains("(masked: it is of a Secret"));
+}
