@@ -45,8 +45,8 @@ pub struct Args {
     /// The second state, likewise; with --manifests it is left out
     #[arg(value_name = "B", required_unless_present = "manifests")]
     new: Option<PathBuf>,
-    /// KIND[.GROUP][/NAME], a key, or a prefix of keys that ends with a slash
-    #[arg(value_name = "SELECTOR")]
+    /// Which objects and keys.
+    #[arg(value_name = "SELECTOR", help = "KIND[.GROUP][/NAME], a key, or a prefix of keys that ends with a slash")]
     selectors: Vec<String>,
     /// Compare A with the objects of this file or directory instead, - for standard input; may be given several times
     #[arg(long, value_name = "FILE|DIR")]

@@ -34,8 +34,12 @@ pub struct Args {
     /// Compact to this revision, and keep what is newer; else to the current one
     #[arg(long, value_name = "REV", conflicts_with_all = ["drop", "helm_history"])]
     to_revision: Option<i64>,
-    /// Leave these out: KIND[.GROUP][/NAME], a key, or a prefix of keys that ends with a slash; may be given several times
-    #[arg(long, value_name = "SELECTOR")]
+    /// What to leave out.
+    #[arg(
+        long,
+        value_name = "SELECTOR",
+        help = "Leave these out: KIND[.GROUP][/NAME], a key, or a prefix of keys that ends with a slash; may be given several times"
+    )]
     drop: Vec<String>,
     /// With --drop: only in this namespace
     #[arg(long, short, value_name = "NS", requires = "drop")]

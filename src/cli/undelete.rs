@@ -22,8 +22,11 @@ To get the objects: kinescope extract PATH --deleted SELECTOR
 pub struct Args {
     #[command(flatten)]
     source: SourceArgs,
-    /// KIND[.GROUP][/NAME], a key, or a prefix of keys that ends with a slash; without one everything
-    #[arg(value_name = "SELECTOR")]
+    /// Which objects and keys.
+    #[arg(
+        value_name = "SELECTOR",
+        help = "KIND[.GROUP][/NAME], a key, or a prefix of keys that ends with a slash; without one everything"
+    )]
     selectors: Vec<String>,
     /// Only this namespace
     #[arg(long, short, value_name = "NS")]
