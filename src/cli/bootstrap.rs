@@ -8,7 +8,6 @@ use super::progress::Progress;
 use super::source::{SourceArgs, close};
 use super::ui::Ui;
 use crate::ops::bootstrap::{self, Extracted, Retoken, Retokened};
-use crate::ops::convert::Phase;
 use crate::ops::keyring::Given;
 use crate::ops::store::OpenStore;
 use crate::render::{self, BootstrapReport};
@@ -86,13 +85,7 @@ fn retoken(args: &Args, source: &OpenStore, given: &Given, now: i64, ui: &Ui) ->
     let new_token = bootstrap::token_from(path)?;
     let progress = Progress::new(ui)?;
     let job = Retoken { source, token, new_token: (&new_token, path), target, force: args.force, now };
-    let made = job.run(&mut |phase, done, total| {
-        let what = match phase {
-            Phase::Writing => "writing",
-            Phase::Checking => "checking",
-        };
-        progress.step(what, done, total)
-    });
+    let made = job.run(&mut |phase, done, total| progress.phase(phase, done, total));
     progress.done();
     Ok(Some(made?))
 }

@@ -1,6 +1,6 @@
 //! `kinescope convert`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 
@@ -10,11 +10,12 @@ use super::moment::AtArg;
 use super::progress::Progress;
 use super::release::ReleaseArg;
 use super::source::{ChoiceArgs, open_and_hash};
+use super::target::{To, owner, refuse_stdout};
 use super::ui::Ui;
 use crate::etcd::EtcdVersion;
 use crate::model::History;
 use crate::ops::adapt::{self, Adapt, Found, Remedy};
-use crate::ops::convert::{self, Convert, Options, Phase, Target};
+use crate::ops::convert::{self, Convert, Options, Target};
 use crate::ops::store::OpenStore;
 use crate::render;
 
@@ -74,26 +75,6 @@ pub struct Args {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum To {
-    /// kine's SQLite file
-    Kine,
-    /// A snapshot with its sha256, for `etcdutl snapshot restore` and k3s
-    EtcdSnapshot,
-    /// A data directory that etcd starts on
-    EtcdDir,
-}
-
-impl To {
-    pub(super) fn target(self) -> Target {
-        match self {
-            Self::Kine => Target::Kine,
-            Self::EtcdSnapshot => Target::EtcdSnapshot,
-            Self::EtcdDir => Target::EtcdDir,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Revisions {
     Keep,
     Renumber,
@@ -132,11 +113,7 @@ impl Args {
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
-    if args.target == Path::new("-") {
-        return Err(Failure::Usage(
-            "a store cannot be written to standard output, because it could not be read back; name a file".to_owned(),
-        ));
-    }
+    refuse_stdout(&args.target)?;
     if args.adapt && args.to.target() != Target::Kine {
         return Err(Failure::Usage("--adapt goes with --to kine: only a server on SQLite has no etcd".to_owned()));
     }
@@ -149,13 +126,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     let progress = Progress::new(ui)?;
     let job =
         Convert { source: &source, target: &args.target, options: &options, check_only: args.check, force: args.force };
-    let report = convert::convert(&job, &mut |phase, done, total| {
-        let what = match phase {
-            Phase::Writing => "writing",
-            Phase::Checking => "checking",
-        };
-        progress.step(what, done, total)
-    });
+    let report = convert::convert(&job, &mut |phase, done, total| progress.phase(phase, done, total));
     progress.done();
     let report = report?;
     if ui.json() {
@@ -180,9 +151,4 @@ fn residue(args: &Args, source: &OpenStore, at: Option<i64>, ui: &Ui) -> Result<
     let revision = at.unwrap_or(history.current_revision());
     let found = adapt::find(history, &keyring, &adapt, args.release.kubernetes_version, revision);
     found.map(Some).map_err(|error| Failure::Usage(error.to_string()))
-}
-
-/// Who owns what root writes is worth saying: k3s runs as root, and a file of another owner stops it.
-pub(super) fn owner() -> Option<String> {
-    rustix::process::geteuid().is_root().then(|| "root".to_owned())
 }

@@ -28,6 +28,7 @@ mod recover;
 mod redact;
 mod release;
 mod source;
+mod target;
 mod tui;
 mod ui;
 mod undelete;

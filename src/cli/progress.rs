@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::ui::Ui;
+use crate::ops::convert::Phase;
 
 /// Shows how far a command is, on a terminal, and knows when the user wants to stop.
 pub struct Progress {
@@ -39,6 +40,15 @@ impl Progress {
         self.bar.set_length(total);
         self.bar.set_position(done);
         !self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Shows how far the writing of a store is; says whether to go on.
+    pub fn phase(&self, phase: Phase, done: u64, total: u64) -> bool {
+        let what = match phase {
+            Phase::Writing => "writing",
+            Phase::Checking => "checking",
+        };
+        self.step(what, done, total)
     }
 
     /// Removes the bar.

@@ -1,15 +1,14 @@
 //! `kinescope prune`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::convert::{To, owner};
 use super::exit::{Failure, Outcome};
 use super::keys::KeyringArgs;
 use super::progress::Progress;
 use super::source::{ChoiceArgs, open_and_hash};
+use super::target::{To, WriteArgs, owner, refuse_stdout};
 use super::ui::Ui;
 use crate::kube::selector::LabelSelector;
-use crate::ops::convert::Phase;
 use crate::ops::diff::Scope;
 use crate::ops::objects::Objects;
 use crate::ops::prune::Prune;
@@ -53,15 +52,8 @@ pub struct Args {
     /// Leave out all but the newest N releases of each Helm chart, and the deployed one
     #[arg(long, value_name = "N")]
     helm_history: Option<usize>,
-    /// What to write; else what SRC is
-    #[arg(long, value_name = "TARGET")]
-    to: Option<To>,
-    /// Do all of it into a temporary target, compare it, and remove it
-    #[arg(long)]
-    check: bool,
-    /// Overwrite a target that exists
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    write: WriteArgs,
     #[command(flatten)]
     choice: ChoiceArgs,
     #[command(flatten)]
@@ -71,11 +63,7 @@ pub struct Args {
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
-    if args.target == Path::new("-") {
-        return Err(Failure::Usage(
-            "a store cannot be written to standard output, because it could not be read back; name a file".to_owned(),
-        ));
-    }
+    refuse_stdout(&args.target)?;
     let labels = args.selector.as_deref().map(LabelSelector::parse).transpose();
     let labels = labels.map_err(|error| Failure::Usage(error.to_string()))?.unwrap_or_default();
     let drop = Scope { selectors: args.drop.clone(), namespace: args.namespace.clone(), labels, all: true };
@@ -88,20 +76,14 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
         source: &source,
         objects: &objects,
         target: &args.target,
-        to: args.to.map(To::target),
+        to: args.write.to.map(To::target),
         to_revision: args.to_revision,
         drop: &drop,
         helm_history: args.helm_history,
-        check_only: args.check,
-        force: args.force,
+        check_only: args.write.check,
+        force: args.write.force,
     };
-    let pruned = prune.run(&mut |phase, done, total| {
-        let what = match phase {
-            Phase::Writing => "writing",
-            Phase::Checking => "checking",
-        };
-        progress.step(what, done, total)
-    });
+    let pruned = prune.run(&mut |phase, done, total| progress.phase(phase, done, total));
     progress.done();
     let pruned = pruned?;
     if pruned.idle {

@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::convert::{To, owner};
 use super::exit::{Failure, Outcome};
 use super::keys::KeyringArgs;
 use super::progress::Progress;
 use super::release::ReleaseArg;
 use super::source::{ChoiceArgs, open_and_hash};
+use super::target::{To, WriteArgs, owner, refuse_stdout};
 use super::ui::Ui;
-use crate::ops::convert::Phase;
 use crate::ops::put::{Manifests, Put};
 use crate::render;
 
@@ -39,15 +38,8 @@ pub struct Args {
     /// The namespace of objects that name none, and of what --delete names; else it is default
     #[arg(long, short, value_name = "NS")]
     namespace: Option<String>,
-    /// What to write; else what SRC is
-    #[arg(long, value_name = "TARGET")]
-    to: Option<To>,
-    /// Do all of it into a temporary target, compare it, and remove it
-    #[arg(long)]
-    check: bool,
-    /// Overwrite a target that exists
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    write: WriteArgs,
     #[command(flatten)]
     release: ReleaseArg,
     #[command(flatten)]
@@ -60,11 +52,7 @@ pub struct Args {
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     let stdin = Path::new("-");
-    if args.target == stdin {
-        return Err(Failure::Usage(
-            "a store cannot be written to standard output, because it could not be read back; name a file".to_owned(),
-        ));
-    }
+    refuse_stdout(&args.target)?;
     let from_stdin = args.files.iter().chain([&args.source]).filter(|path| *path == stdin).count();
     if from_stdin > 1 {
         return Err(Failure::Usage("standard input can be named only once".to_owned()));
@@ -77,22 +65,16 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
         source: &source,
         keyring: &keyring,
         target: &args.target,
-        to: args.to.map(To::target),
+        to: args.write.to.map(To::target),
         manifests,
         delete: &args.delete,
         namespace: args.namespace.as_deref(),
         minor: args.release.kubernetes_version,
-        check_only: args.check,
-        force: args.force,
+        check_only: args.write.check,
+        force: args.write.force,
         now: jiff::Timestamp::now(),
     };
-    let done = put.run(&mut |phase, done, total| {
-        let what = match phase {
-            Phase::Writing => "writing",
-            Phase::Checking => "checking",
-        };
-        progress.step(what, done, total)
-    });
+    let done = put.run(&mut |phase, done, total| progress.phase(phase, done, total));
     progress.done();
     let done = done?;
     if ui.json() {

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::convert::owner;
 use super::exit::{Failure, Outcome};
 use super::progress::Progress;
 use super::source::ChoiceArgs;
+use super::target::{owner, refuse_stdout};
 use super::ui::Ui;
-use crate::ops::convert::{Phase, Target};
+use crate::ops::convert::Target;
 use crate::ops::output::{Destination, Kind, OutputError};
 use crate::ops::recover::{self, Found, Options};
 use crate::render;
@@ -70,11 +70,7 @@ enum Wal {
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
-    if args.target.as_deref() == Some(Path::new("-")) {
-        return Err(Failure::Usage(
-            "a store cannot be written to standard output, because it could not be read back; name a file".to_owned(),
-        ));
-    }
+    args.target.as_deref().map_or(Ok(()), refuse_stdout)?;
     let wal = recover::reading(args.wal == Wal::Use);
     let found = recover::search(&args.source, &args.choice.choice(), wal)?;
     let to = match args.to {
@@ -86,13 +82,8 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     let options = Options { to, wal, last_known_good: args.last_known_good, force: args.force };
     let progress = Progress::new(ui)?;
     let target = args.target.as_deref().filter(|_| to.is_some());
-    let report = recover::recover(&found, target, &options, &mut |phase, done, total| {
-        let what = match phase {
-            Phase::Writing => "writing",
-            Phase::Checking => "checking",
-        };
-        progress.step(what, done, total)
-    });
+    let report =
+        recover::recover(&found, target, &options, &mut |phase, done, total| progress.phase(phase, done, total));
     progress.done();
     let report = report?;
     for note in &report.notes {

@@ -1,14 +1,13 @@
 //! `kinescope redact`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::convert::{To, owner};
 use super::exit::{Failure, Outcome};
 use super::keys::KeyringArgs;
 use super::progress::Progress;
 use super::source::{ChoiceArgs, open_and_hash};
+use super::target::{To, WriteArgs, owner, refuse_stdout};
 use super::ui::Ui;
-use crate::ops::convert::Phase;
 use crate::ops::redact::Redact;
 use crate::render;
 
@@ -30,15 +29,8 @@ pub struct Args {
     /// The file or directory to write
     #[arg(value_name = "DST")]
     target: PathBuf,
-    /// What to write; else what SRC is
-    #[arg(long, value_name = "TARGET")]
-    to: Option<To>,
-    /// Do all of it into a temporary target, compare it, and remove it
-    #[arg(long)]
-    check: bool,
-    /// Overwrite a target that exists
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    write: WriteArgs,
     #[command(flatten)]
     choice: ChoiceArgs,
     #[command(flatten)]
@@ -48,11 +40,7 @@ pub struct Args {
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
-    if args.target == Path::new("-") {
-        return Err(Failure::Usage(
-            "a store cannot be written to standard output, because it could not be read back; name a file".to_owned(),
-        ));
-    }
+    refuse_stdout(&args.target)?;
     let source = open_and_hash(&args.source, &args.choice, ui)?;
     let keyring = args.keyring.keyring(&source, ui)?;
     let progress = Progress::new(ui)?;
@@ -60,17 +48,11 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
         source: &source,
         keyring: &keyring,
         target: &args.target,
-        to: args.to.map(To::target),
-        check_only: args.check,
-        force: args.force,
+        to: args.write.to.map(To::target),
+        check_only: args.write.check,
+        force: args.write.force,
     };
-    let redacted = redact.run(&mut |phase, done, total| {
-        let what = match phase {
-            Phase::Writing => "writing",
-            Phase::Checking => "checking",
-        };
-        progress.step(what, done, total)
-    });
+    let redacted = redact.run(&mut |phase, done, total| progress.phase(phase, done, total));
     progress.done();
     let redacted = redacted?;
     if ui.json() {

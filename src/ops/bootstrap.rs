@@ -14,7 +14,7 @@ use crate::k3s::certificate::{self, Certificate, Validity};
 use crate::k3s::token::{KEY_PREFIX, TokenError};
 use crate::k3s::{Blob, BlobError, BootstrapFile, Passphrase, Token, Variant};
 use crate::kube::encryption::Label;
-use crate::model::{Change, Engine, History, KeyId, Op};
+use crate::model::{Change, History, KeyId, Op};
 use crate::source::Watch;
 
 /// What became of a bootstrap key.
@@ -408,10 +408,7 @@ impl Retoken<'_> {
         let mut additions = vec![NewChange::put(new.key(), sealed)];
         let old = live_bootstrap_keys(history).map(|(key, _)| history.keys().get(key)).filter(|key| *key != new.key());
         additions.extend(old.map(NewChange::delete));
-        let to = match history.engine() {
-            Engine::Kine => Target::Kine,
-            Engine::Etcd => Target::EtcdSnapshot,
-        };
+        let to = Target::of(history.engine());
         let options = Options { additions, ..Options::plain(to) };
         let job = Convert {
             source: self.source,

@@ -130,7 +130,7 @@ impl Prune<'_> {
     /// Writes the pruned store.
     ///
     /// # Errors
-    /// [`PruneError`]; nothing is left under the target's name then.
+    /// [`PruneError`]; nothing is left under the target's name then, but for [`PruneError::Live`], which is found last.
     pub fn run(&self, progress: &mut (dyn FnMut(Phase, u64, u64) -> bool + Send)) -> Result<Pruned, PruneError> {
         let history = self.source.store.history();
         let mut drop: BTreeMap<KeyId, DroppedFor> = BTreeMap::new();
@@ -147,10 +147,7 @@ impl Prune<'_> {
             }
         }
         let from = history.engine();
-        let to = self.to.unwrap_or(match from {
-            Engine::Kine => Target::Kine,
-            Engine::Etcd => Target::EtcdSnapshot,
-        });
+        let to = self.to.unwrap_or(Target::of(from));
         let prune = convert::Prune {
             compact_to: self.to_revision.unwrap_or(history.current_revision()),
             drop: drop.keys().copied().collect::<HashSet<KeyId>>(),

@@ -43,6 +43,14 @@ pub enum Target {
 }
 
 impl Target {
+    /// A store of this engine, in its form of one file.
+    pub const fn of(engine: Engine) -> Self {
+        match engine {
+            Engine::Kine => Self::Kine,
+            Engine::Etcd => Self::EtcdSnapshot,
+        }
+    }
+
     /// The engine that will read it.
     pub const fn engine(self) -> Engine {
         match self {

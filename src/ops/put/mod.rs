@@ -118,10 +118,7 @@ impl Put<'_> {
             return Err(PutError::Nothing);
         }
         let from = history.engine();
-        let to = self.to.unwrap_or(match from {
-            Engine::Kine => Target::Kine,
-            Engine::Etcd => Target::EtcdSnapshot,
-        });
+        let to = self.to.unwrap_or(Target::of(from));
         let additions: Vec<NewChange> = prepared.changes;
         let options = Options { additions, ..Options::plain(to) };
         let job = Convert {

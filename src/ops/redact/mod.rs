@@ -155,10 +155,7 @@ impl Redact<'_> {
         let mut redacted = Summary::of(&objects, &made);
         redacted.noise.sort_by_key(|noise| (noise.why, noise.key.clone()));
         let from = history.engine();
-        let to = self.to.unwrap_or(match from {
-            Engine::Kine => Target::Kine,
-            Engine::Etcd => Target::EtcdSnapshot,
-        });
+        let to = self.to.unwrap_or(Target::of(from));
         let new: HashMap<u64, Vec<u8>> = made.into_iter().map(|made| (made.place, made.bytes)).collect();
         let forbidden = Arc::clone(&needles);
         let rewrite = Rewrite::new(new, Arc::new(move |text| forbidden.any(text)));
