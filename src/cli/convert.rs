@@ -105,6 +105,7 @@ impl Args {
             etcd_version,
             member_name: self.name.clone(),
             peer_urls: self.peer_url.clone(),
+            prefixes: ui.json(),
             ..Options::plain(self.to.target())
         })
     }

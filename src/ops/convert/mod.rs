@@ -94,6 +94,8 @@ pub struct Options {
     pub prune: Option<Prune>,
     /// Values that are others in the target.
     pub rewrite: Option<Rewrite>,
+    /// Whether the report hashes the live keys of each prefix, which takes as long as their values are large.
+    pub prefixes: bool,
 }
 
 impl Options {
@@ -111,6 +113,7 @@ impl Options {
             additions: Vec::new(),
             prune: None,
             rewrite: None,
+            prefixes: false,
         }
     }
 

@@ -45,7 +45,7 @@ pub struct Report {
     pub translated: Vec<(Vec<u8>, Translated)>,
     /// New changes on top of the source's.
     pub added: Vec<Added>,
-    /// Live keys by prefix.
+    /// Live keys by prefix; none unless [`Options::prefixes`](super::Options::prefixes) asks for them.
     pub prefixes: Vec<Prefix>,
     /// What else the user should know.
     pub notes: Vec<String>,

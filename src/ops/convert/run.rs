@@ -92,18 +92,13 @@ pub fn convert(
     let kind = if job.options.to == Target::EtcdDir { Kind::Directory } else { Kind::File };
     let force = job.force || job.check_only;
     let destination = Destination::new(job.target, kind, force, &job.source.watch)?;
-    let plan = Plan::new(source, job.options).or_else(|error| {
-        // What cannot be planned may be so because the source contradicts itself.
-        refuse_damaged(source.contradictions(), &[]).and(Err(error.into()))
-    })?;
-    destination.reserve(estimate(&plan))?;
     // The source's trailer takes as long as the file is large, and so does the search for contradictions: both go on beside
-    // the writing, and decide before the rename.
+    // the writing, and decide before the rename. What cannot be planned may be so because the source contradicts itself.
     std::thread::scope(|scope| {
         let trailer = scope.spawn(|| job.source.trailer());
         // Not on a thread of its own: who waits for that inside rayon's pool would take away what it needs.
         let (written, contradictions) =
-            rayon::join(|| write(job, &plan, &destination, progress), || source.contradictions());
+            rayon::join(|| plan_and_write(job, &destination, progress), || source.contradictions());
         let trailer = trailer.join().unwrap_or(Some(Trailer::Wrong));
         if trailer == Some(Trailer::Wrong) {
             return Err(ConvertError::Trailer(job.source.name.clone()));
@@ -122,6 +117,16 @@ pub fn convert(
         }
         Ok(report)
     })
+}
+
+fn plan_and_write(
+    job: &Convert<'_>,
+    destination: &Destination,
+    progress: &mut (dyn FnMut(Phase, u64, u64) -> bool + Send),
+) -> Result<(Made, Report), ConvertError> {
+    let plan = Plan::new(&job.source.store, job.options)?;
+    destination.reserve(estimate(&plan))?;
+    write(job, &plan, destination, progress)
 }
 
 fn lost_rows(source: &Store) -> Vec<Damage> {
@@ -319,7 +324,10 @@ fn read_back(job: &Convert<'_>, plan: &Plan<'_>, made: &Made) -> Result<Report, 
     let history = target.store.history();
     let (checked, (hash_kv, prefixes)) = rayon::join(
         || check::check(&job.source.store, plan, job.options, &target.store),
-        || rayon::join(|| hash_kv(&target.store), || check::prefixes(history)),
+        || {
+            let prefixes = || if job.options.prefixes { check::prefixes(history) } else { Ok(Vec::new()) };
+            rayon::join(|| hash_kv(&target.store), prefixes)
+        },
     );
     checked?;
     let hash_kv = hash_kv?;
