@@ -380,6 +380,16 @@ impl Bolt {
         }
     }
 
+    /// Reads one byte of each page's header and keeps nothing: one access does not wait for the other, so that memory is
+    /// asked for many pages at once before they are visited one by one.
+    fn ask_for(&self, pages: impl Iterator<Item = PageNo>) {
+        let byte = |no: PageNo| {
+            let at = no.get().checked_mul(u64::from(self.meta.page_size.bytes()))?;
+            self.bytes.get(usize::try_from(at).ok()?).copied()
+        };
+        std::hint::black_box(pages.filter_map(byte).fold(0, |seen, byte| seen ^ byte));
+    }
+
     /// The bytes of a range that was checked when it was made.
     fn slice(&self, span: Span) -> &[u8] {
         let end = span.at.saturating_add(span.len);
@@ -489,6 +499,7 @@ impl Walk<'_, '_> {
         if children.is_empty() {
             self.hurt(page.no, "branch-empty", "a branch page without children".to_owned());
         }
+        self.bolt.ask_for(children.iter().map(|(_, child)| *child));
         // Keys that are out of order say nothing about the children; these are then checked only in themselves.
         let mut upper = visit.upper.filter(|_| ordered);
         for (lower, child) in children.into_iter().rev() {

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::keyvalue::{Frame, KeyValue, RowKey};
 use crate::bolt::{Bolt, Leaf};
-use crate::model::{KeyId, Keys, ValueRef};
+use crate::model::{KeyId, Keys, Names, ValueRef};
 use crate::source::{Damage, Place};
 
 /// One row of bucket `key`, as it is stored.
@@ -38,19 +38,32 @@ const LEAVES_PER_TOUCH: usize = 32;
 
 /// All rows in the order of the bucket, with their keys. What is no row of etcd is reported and left out.
 pub fn scan(bolt: &Bolt, leaves: &[Leaf], damage: &mut Vec<Damage>) -> (Keys, Vec<Row>) {
-    let found: Vec<(Vec<Scanned<'_>>, Vec<Damage>)> =
-        leaves.par_chunks(LEAVES_PER_TASK).map(|leaves| scan_leaves(bolt, leaves)).collect();
-    let (parts, faults): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-    damage.extend(faults.into_iter().flatten());
-    let scanned: Vec<&Scanned<'_>> = parts.iter().flatten().collect();
-    let names: Vec<&[u8]> = scanned.par_iter().map(|scanned| scanned.key).collect();
-    let (keys, ids) = Keys::intern(&names);
-    let rows = scanned.par_iter().zip(&ids).map(|(scanned, &key)| Row { key, ..scanned.row }).collect();
+    let found: Vec<Part> = leaves.par_chunks(LEAVES_PER_TASK).map(|leaves| scan_leaves(bolt, leaves)).collect();
+    let mut names = Vec::with_capacity(found.len());
+    let mut parts = Vec::with_capacity(found.len());
+    for part in found {
+        damage.extend(part.faults);
+        names.push(part.names);
+        parts.push(part.rows);
+    }
+    let (keys, ids) = Keys::of_parts(&names);
+    drop(names);
+    let scanned: Vec<&Row> = parts.iter().flatten().collect();
+    let rows = scanned.par_iter().zip(&ids).map(|(row, &key)| Row { key, ..**row }).collect();
     (keys, rows)
 }
 
-fn scan_leaves<'a>(bolt: &'a Bolt, leaves: &[Leaf]) -> (Vec<Scanned<'a>>, Vec<Damage>) {
+/// What one task reads.
+struct Part {
+    rows: Vec<Row>,
+    /// The key of each row.
+    names: Names,
+    faults: Vec<Damage>,
+}
+
+fn scan_leaves(bolt: &Bolt, leaves: &[Leaf]) -> Part {
     let mut faults = Vec::new();
+    let mut names = Names::default();
     let mut rows = Vec::with_capacity(leaves.iter().map(|leaf| usize::from(leaf.count)).sum());
     let mut frame = Frame::default();
     for (at, leaf) in leaves.iter().enumerate() {
@@ -68,14 +81,15 @@ fn scan_leaves<'a>(bolt: &'a Bolt, leaves: &[Leaf]) -> (Vec<Scanned<'a>>, Vec<Da
                     bad.extend(
                         foreign(&scanned.row, &value, item.value, &mut frame).map(|what| tell("row-value", what)),
                     );
-                    rows.push(scanned);
+                    names.push(scanned.key);
+                    rows.push(scanned.row);
                 }
                 Err((id, what)) => bad.push(tell(id, what)),
             }
         }
         faults.append(&mut bad);
     }
-    (rows, faults)
+    Part { rows, names, faults }
 }
 
 /// A record that decodes, and yet is not what etcd writes: it encodes fields in order and leaves zeros out, and a tombstone

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::consistency::{broken_chains, broken_transactions, holes, unscheduled_compaction};
 use super::hash::{HashKv, Trailer, hash_kv, status_hash};
 use super::keyvalue::{KeyValue, RowKey};
@@ -333,17 +335,16 @@ fn double_rows(file: &FileName, rows: &[Row]) -> Vec<Damage> {
 }
 
 fn history(keys: crate::model::Keys, rows: &[Row], meta: &Meta, values: Arc<dyn ReadValue>) -> History {
-    let mut life: Vec<Option<i64>> = vec![None; keys.len()];
-    let mut changes = Vec::with_capacity(rows.len());
-    let mut gap_rows = 0;
-    for row in rows {
-        let name = keys.get(row.key);
-        if row.at.tombstone && is_gap(name, row.at.revision.main) {
-            gap_rows += 1;
-        } else if !name.is_empty() {
-            changes.push(change(row, &mut life));
-        }
-    }
+    let nameless = keys.find(b"");
+    let is_gap = |row: &Row| row.at.tombstone && is_gap(keys.get(row.key), row.at.revision.main);
+    let is_change = |row: &Row| Some(row.key) != nameless && !is_gap(row);
+    let gap_rows = rows.par_iter().filter(|row| is_gap(row)).count() as u64;
+    let mut changes: Vec<Change> = if rows.par_iter().all(is_change) {
+        rows.par_iter().map(change).collect()
+    } else {
+        rows.iter().filter(|row| is_change(row)).map(change).collect()
+    };
+    date_tombstones(&mut changes, keys.len());
     let last = rows.last().map_or(1, |row| row.at.revision.main);
     let compact_revision = meta.compact_revision();
     HistoryBuilder {
@@ -359,16 +360,9 @@ fn history(keys: crate::model::Keys, rows: &[Row], meta: &Meta, values: Arc<dyn 
     .build()
 }
 
-fn change(row: &Row, life: &mut [Option<i64>]) -> Change {
-    let slot = life.get_mut(row.key.index());
-    let (op, create_revision) = if row.at.tombstone {
-        (Op::Delete, slot.and_then(Option::take))
-    } else {
-        if let Some(slot) = slot {
-            *slot = Some(row.create_revision);
-        }
-        (Op::Put, Some(row.create_revision))
-    };
+fn change(row: &Row) -> Change {
+    let (op, create_revision) =
+        if row.at.tombstone { (Op::Delete, None) } else { (Op::Put, Some(row.create_revision)) };
     Change {
         revision: row.at.revision,
         key: row.key,
@@ -378,5 +372,20 @@ fn change(row: &Row, life: &mut [Option<i64>]) -> Change {
         version: Version::Known(row.version),
         lease: if row.lease == 0 { LeaseRef::None } else { LeaseRef::Id(row.lease) },
         value: row.value,
+    }
+}
+
+/// A tombstone does not say when the life began that it ends; the put before it does.
+fn date_tombstones(changes: &mut [Change], keys: usize) {
+    if changes.par_iter().all(Change::is_put) {
+        return;
+    }
+    let mut life: Vec<Option<i64>> = vec![None; keys];
+    for change in changes {
+        let Some(slot) = life.get_mut(change.key.index()) else { continue };
+        match change.op {
+            Op::Put => *slot = change.create_revision,
+            Op::Delete => change.create_revision = slot.take(),
+        }
     }
 }

@@ -95,6 +95,16 @@ pub trait Sink {
     fn json_as_it_is(&mut self, _text: &str) -> bool {
         false
     }
+    /// The key of the next member as bytes, if they are ASCII that this form writes as it is. Whether it did; else the key
+    /// has to come as text.
+    fn plain_key(&mut self, _key: &[u8]) -> bool {
+        false
+    }
+    /// A string as bytes, if they are ASCII that this form writes as it is. Whether it did; else the string has to come as
+    /// text.
+    fn plain_string(&mut self, _text: &[u8]) -> bool {
+        false
+    }
     /// Where the value of a field or an item of a list comes next, if what is written of it then depends on nothing else, and can be taken over
     /// from an equal spot.
     fn spot(&self) -> Option<Spot> {

@@ -11,6 +11,7 @@ mod history;
 mod keys;
 mod keyspace;
 mod moments;
+mod names;
 mod revision;
 mod value;
 
@@ -21,5 +22,6 @@ pub use history::{Counts, Engine, History, HistoryBuilder, Lease, is_gap};
 pub use keys::{KeyId, Keys};
 pub use keyspace::{KeyState, Keyspace};
 pub use moments::{CLOCK_TOLERANCE, Moment, MomentError, Says, Stamped, revision_at};
+pub use names::Names;
 pub use revision::Revision;
 pub use value::{NoValues, ReadValue, ValueRef};

@@ -37,7 +37,9 @@ impl<S: Sink> Walker<'_, S> {
             for at in first..self.space.entries.len() {
                 let Some(&entry) = self.space.entries.get(at) else { break };
                 let key = data.get(entry.key()).unwrap_or_default();
-                self.sink.key(str::from_utf8(key).unwrap_or_default());
+                if !self.sink.plain_key(key) {
+                    self.sink.key(str::from_utf8(key).unwrap_or_default());
+                }
                 self.map_value(slot, data, entry, message)?;
             }
         } else {

@@ -18,6 +18,9 @@ const MOST: usize = 256 << 10;
 /// So much is kept before all is forgotten, in bytes.
 const ROOM: usize = 8 << 20;
 
+/// Places for parts at the beginning.
+const PARTS: usize = 2048;
+
 /// All that the text of a part depends on, but for its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Of {
@@ -54,6 +57,11 @@ pub struct Memo {
 }
 
 impl Memo {
+    /// With places for the parts of a small store, so that growing does not take what copying gains.
+    pub fn roomy() -> Self {
+        Self { known: HashTable::with_capacity(PARTS), ..Self::default() }
+    }
+
     fn hash(&self, of: Of, raw: &[u8]) -> u64 {
         self.hasher.hash_one((of, raw))
     }
@@ -79,8 +87,8 @@ impl Memo {
 }
 
 impl<S: Sink> Walker<'_, S> {
-    /// Writes a part, the value of a field or an item of a list, with `write`, or as it was written before. `raw` alone has to decide what it
-    /// looks like there.
+    /// Writes a part, the value of a field or an item of a list, with `write`, or as it was written before. `raw` alone has
+    /// to decide what it looks like there.
     pub fn remembered(&mut self, what: What, raw: &[u8], write: impl FnOnce(&mut Self) -> Step) -> Step {
         let spot = if (LEAST..=MOST).contains(&raw.len()) { self.sink.spot() } else { None };
         let (Some(memo), Some(spot)) = (&self.space.memo, spot) else { return write(self) };

@@ -118,7 +118,7 @@ pub struct Decoder {
 impl Decoder {
     /// For many objects of one store: parts that come again are copied from what they looked like before.
     pub fn for_many() -> Self {
-        Self { space: walk::Space { memo: Some(memo::Memo::default()), ..walk::Space::default() } }
+        Self { space: walk::Space { memo: Some(memo::Memo::roomy()), ..walk::Space::default() } }
     }
 
     /// Shows a stored object to a sink, and says what could not be shown. On an error the sink has part of the object.

@@ -359,6 +359,9 @@ impl<'t, S: Sink> Walker<'t, S> {
 
     /// A string that may not be one: each byte that is no UTF-8 becomes U+FFFD, as Go's encoding/json does it.
     pub fn string(&mut self, bytes: &[u8], message: &'static str, number: u32) {
+        if self.sink.plain_string(bytes) {
+            return;
+        }
         match simdutf8::basic::from_utf8(bytes) {
             Ok(text) => self.sink.string(text),
             Err(_) => {

@@ -30,13 +30,11 @@ const AT_ONCE: usize = 16;
 /// Appends `text` in quotes.
 pub(super) fn push_quoted(out: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
+    if is_plain(rest) {
+        return push_plain(out, rest);
+    }
     out.reserve(rest.len() + 2);
     out.push(b'"');
-    if is_all_plain(rest) {
-        out.extend_from_slice(rest);
-        out.push(b'"');
-        return;
-    }
     loop {
         let (plain, others) = rest.split_at(plain_prefix(rest));
         out.extend_from_slice(plain);
@@ -46,44 +44,70 @@ pub(super) fn push_quoted(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
+/// Appends plain text in quotes.
+pub(super) fn push_plain(out: &mut Vec<u8>, text: &[u8]) {
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    out.extend_from_slice(text);
+    out.push(b'"');
+}
+
 /// How many bytes at the beginning need no look.
 fn plain_prefix(bytes: &[u8]) -> usize {
     let (chunks, _) = bytes.as_chunks::<AT_ONCE>();
-    let clean = chunks.iter().take_while(|chunk| is_plain(chunk)).count() * AT_ONCE;
+    let clean = chunks.iter().take_while(|chunk| is_plain_chunk(chunk)).count() * AT_ONCE;
     let rest = bytes.get(clean..).unwrap_or(&[]);
     clean + rest.iter().take_while(|byte| ESCAPES[usize::from(**byte)] == 0).count()
 }
 
-/// Whether no byte needs a look. What is left over is looked at together with bytes that were looked at before.
-fn is_all_plain(bytes: &[u8]) -> bool {
+/// Whether all of it is ASCII that is written as it is. What is left over behind whole chunks is looked at together with
+/// bytes that were looked at before.
+#[inline]
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
     let (chunks, rest) = bytes.as_chunks::<AT_ONCE>();
-    if !chunks.iter().all(is_plain) {
+    if !chunks.iter().all(is_plain_chunk) {
         return false;
     }
     if rest.is_empty() {
         return true;
     }
     if let Some(last) = bytes.last_chunk::<AT_ONCE>() {
-        return is_plain(last);
+        return is_plain_chunk(last);
     }
     match overlapping(bytes) {
-        Some(both) => is_plain(&both),
-        None => bytes.iter().all(|byte| ESCAPES[usize::from(*byte)] == 0),
+        Some(both) => is_plain_chunk(&both),
+        None => bytes.iter().all(|byte| byte.is_ascii() && ESCAPES[usize::from(*byte)] == 0),
     }
 }
 
-fn is_plain(chunk: &[u8; AT_ONCE]) -> bool {
-    let mut found = 0;
-    for &byte in chunk {
-        found |= u8::from(byte < 0x20)
-            | u8::from(byte == b'"')
-            | u8::from(byte == b'\\')
-            | u8::from(byte == b'<')
-            | u8::from(byte == b'>')
-            | u8::from(byte == b'&')
-            | u8::from(byte == 0xe2);
-    }
-    found == 0
+#[inline]
+fn is_plain_chunk(chunk: &[u8; AT_ONCE]) -> bool {
+    let (words, _) = chunk.as_chunks::<8>();
+    let plain = words.iter().fold(HIGH, |plain, word| plain & plain_bytes(u64::from_le_bytes(*word)));
+    plain & HIGH == HIGH
+}
+
+/// One in each byte of a word.
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+/// The highest bit of each byte of a word.
+const HIGH: u64 = ONES << 7;
+
+/// Eight bytes in one register: the highest bit of each is set where the byte is ASCII that is written as it is. With that bit
+/// set before, no subtraction borrows from the byte above.
+#[inline]
+const fn plain_bytes(word: u64) -> u64 {
+    let text = (word | HIGH) - ONES * 0x20;
+    // `<` and `>` differ in one bit, `"` and `&` too.
+    let no_bracket = differs(word | ONES * 0x02, b'>');
+    let no_quote = differs(word | ONES * 0x04, b'&');
+    let no_backslash = differs(word, b'\\');
+    text & no_bracket & no_quote & no_backslash & !word
+}
+
+/// The highest bit of each ASCII byte that is not `byte`.
+#[inline]
+const fn differs(word: u64, byte: u8) -> u64 {
+    ((word ^ (ONES * byte as u64)) | HIGH) - ONES
 }
 
 /// Appends one character that is not plain; returns what is left after it.
@@ -103,4 +127,24 @@ fn push_escaped<'a>(out: &mut Vec<u8>, byte: u8, after: &'a [u8]) -> &'a [u8] {
         (letter, _) => out.extend_from_slice(&[b'\\', letter]),
     }
     after
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_plain_when_every_byte_is() {
+        for len in 1..50 {
+            for at in 0..len {
+                for byte in 0..=255 {
+                    let mut text = vec![b'a'; len];
+                    text[at] = byte;
+                    let is = byte < 0x80 && ESCAPES[usize::from(byte)] == 0;
+                    assert_eq!(is_plain(&text), is, "{byte:#x} at {at} of {len}");
+                }
+            }
+        }
+        assert!(is_plain(b""));
+    }
 }

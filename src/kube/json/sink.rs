@@ -1,7 +1,7 @@
 //! Tokens to JSON text.
 
 use super::canonical::is_canonical;
-use super::escape::push_quoted;
+use super::escape::{is_plain, push_plain, push_quoted};
 use crate::kube::number;
 use crate::kube::sink::{FieldName, KeyOrder, Mark, Sink, Spot};
 use crate::kube::text::{push_base64, push_new_line};
@@ -55,6 +55,11 @@ impl<'a, const INDENT: usize> JsonSink<'a, INDENT> {
         }
     }
 
+    fn colon(&mut self) {
+        self.out.extend_from_slice(if INDENT > 0 { b": " } else { b":" });
+        self.after_key = true;
+    }
+
     fn begin(&mut self, bracket: u8) {
         self.before_value();
         self.out.push(bracket);
@@ -85,6 +90,25 @@ impl<const INDENT: usize> Sink for JsonSink<'_, INDENT> {
         let takes = INDENT == 0 && is_canonical(text);
         if takes {
             self.plain(text);
+        }
+        takes
+    }
+
+    fn plain_key(&mut self, key: &[u8]) -> bool {
+        let takes = is_plain(key);
+        if takes {
+            self.next_item();
+            push_plain(self.out, key);
+            self.colon();
+        }
+        takes
+    }
+
+    fn plain_string(&mut self, text: &[u8]) -> bool {
+        let takes = is_plain(text);
+        if takes {
+            self.before_value();
+            push_plain(self.out, text);
         }
         takes
     }
@@ -125,8 +149,7 @@ impl<const INDENT: usize> Sink for JsonSink<'_, INDENT> {
     fn key(&mut self, key: &str) {
         self.next_item();
         push_quoted(self.out, key);
-        self.out.extend_from_slice(if INDENT > 0 { b": " } else { b":" });
-        self.after_key = true;
+        self.colon();
     }
 
     fn field(&mut self, name: FieldName) {
