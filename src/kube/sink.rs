@@ -105,8 +105,8 @@ pub trait Sink {
     fn plain_string(&mut self, _text: &[u8]) -> bool {
         false
     }
-    /// Where the value of a field or an item of a list comes next, if what is written of it then depends on nothing else, and can be taken over
-    /// from an equal spot.
+    /// Where the value of a field or an item of a list comes next, if what is written of it then depends on nothing else, and
+    /// can be taken over from an equal spot.
     fn spot(&self) -> Option<Spot> {
         None
     }

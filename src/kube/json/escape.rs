@@ -54,10 +54,23 @@ pub(super) fn push_plain(out: &mut Vec<u8>, text: &[u8]) {
 
 /// How many bytes at the beginning need no look.
 fn plain_prefix(bytes: &[u8]) -> usize {
-    let (chunks, _) = bytes.as_chunks::<AT_ONCE>();
-    let clean = chunks.iter().take_while(|chunk| is_plain_chunk(chunk)).count() * AT_ONCE;
-    let rest = bytes.get(clean..).unwrap_or(&[]);
-    clean + rest.iter().take_while(|byte| ESCAPES[usize::from(**byte)] == 0).count()
+    let needs_none = |byte: &&u8| ESCAPES[usize::from(**byte)] == 0;
+    let mut at = 0;
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let Some(word) = rest.first_chunk() else { return at + rest.iter().take_while(needs_none).count() };
+        let others = !plain_bytes(u64::from_le_bytes(*word)) & HIGH;
+        if others == 0 {
+            at += size_of_val(word);
+            continue;
+        }
+        at += (others.trailing_zeros() / u8::BITS) as usize;
+        let beyond_ascii = bytes.get(at..).unwrap_or_default().iter().take_while(|byte| !byte.is_ascii());
+        match beyond_ascii.take_while(needs_none).count() {
+            0 => return at,
+            count => at += count,
+        }
+    }
 }
 
 /// Whether all of it is ASCII that is written as it is. What is left over behind whole chunks is looked at together with
