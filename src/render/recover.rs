@@ -199,6 +199,13 @@ fn unproven_text(report: &Report, lines: &mut Vec<String>) {
         let what = subject(unproven.object.as_ref(), Some(&unproven.key));
         format!("    {what}: revision {} or a lost one", unproven.revision)
     };
+    let unknown: i64 = report.unknown.iter().map(|(from, upto)| upto.saturating_sub(*from).saturating_add(1)).sum();
+    if unknown > 0 {
+        lines.push(format!(
+            "    {} unknown: Kubernetes writes one object with each, so that at most as many of all objects are older than they look",
+            text::count_of(usize::try_from(unknown).unwrap_or(usize::MAX), "revision"),
+        ));
+    }
     lines.extend(live.iter().take(MOST_SHOWN).map(line));
     if let Some(more) = live.len().checked_sub(MOST_SHOWN).filter(|&more| more > 0) {
         lines.push(format!("    and {} more; --json lists all", text::count(more as u64)));
@@ -312,5 +319,6 @@ pub fn row_line_json(line: &RowLine) -> Value {
         "old_value": digest(&line.old_value),
         "grade": line.grade.name(),
         "source": line.source,
+        "perhaps_compacted": line.perhaps_compacted,
     })
 }
