@@ -155,9 +155,9 @@ impl Server {
     /// Has a shell wait for the end of a pipe whose other end this process holds: whatever ends it, the shell then ends the
     /// server, and removes the copy that it works on. Without a shell nobody does.
     fn watched(child: Child, dir: &Path) -> Self {
-        const WATCH: &str = r#"cat >/dev/null; kill -9 "$0"; rm -rf -- "$1""#;
+        const WATCH: &str = r#"read -r _; kill -9 "$0"; rm -rf -- "$1""#;
         let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", WATCH]).arg(child.id().to_string()).arg(dir);
+        shell.args(["-c", WATCH]).arg(child.id().to_string()).arg(dir).env("PATH", "/usr/bin:/bin");
         // In a group of its own, no Ctrl-C of the terminal reaches it.
         shell.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         Self { child, watcher: shell.spawn().ok() }
