@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use targets::TARGETS;
 
 /// Changed inputs for each target, where no time is given.
-const ROUNDS: u64 = 60;
+const ROUNDS: u64 = 300;
 
 /// Random numbers that are the same in every run (splitmix64).
 struct Dice(u64);

@@ -199,11 +199,13 @@ fn unproven_text(report: &Report, lines: &mut Vec<String>) {
         let what = subject(unproven.object.as_ref(), Some(&unproven.key));
         format!("    {what}: revision {} or a lost one", unproven.revision)
     };
-    let unknown: i64 = report.unknown.iter().map(|(from, upto)| upto.saturating_sub(*from).saturating_add(1)).sum();
+    let unknown = report.unknown.iter().map(|(from, upto)| upto.saturating_sub(*from).saturating_add(1));
+    let unknown = unknown.fold(0_i64, i64::saturating_add);
     if unknown > 0 {
         lines.push(format!(
-            "    {} unknown: Kubernetes writes one object with each, so that at most as many of all objects are older than they look",
+            "    {} up to {} unknown: Kubernetes writes one object with each, so that at most as many were changed or deleted in them",
             text::count_of(usize::try_from(unknown).unwrap_or(usize::MAX), "revision"),
+            report.current_revision,
         ));
     }
     lines.extend(live.iter().take(MOST_SHOWN).map(line));
