@@ -56,8 +56,8 @@ pub(super) fn merge(images: Arc<Images>) -> Salvage {
         let (rows, past, missing) = rebuild::all(&mut merge);
         (rows, past, missing, merge)
     };
-    rows.sort_by_key(|row| row.id);
-    past.sort_by_key(|row| row.id);
+    rows.par_sort_by_key(|row| row.id);
+    past.par_sort_by_key(|row| row.id);
     let highest = merge.highest();
     let newest = Newest::new(&merge, &rows, &missing, highest);
     let behind = merge.sequence_is_behind(&rows);

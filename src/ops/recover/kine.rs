@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use rayon::prelude::*;
+
 use super::report::{ByEvidence, HowLost, Lost, Report, Unproven, WalVerdict};
 use super::{Object, Options};
 use crate::kine::salvage::{Held, HowKnown, Row, Salvage};
@@ -63,7 +65,7 @@ pub(super) fn decide(salvage: &Salvage, options: &Options) -> (Report, Vec<Row>)
     }
     let Losses { mut lost, unproven } = found;
     lost.sort_by_key(|lost| lost.revision);
-    write.sort_by_key(|row| row.id);
+    write.par_sort_by_key(|row| row.id);
     let report = Report {
         source: String::new(),
         engine: "kine",
