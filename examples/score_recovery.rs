@@ -10,8 +10,8 @@
 //! DIR: the rows that the undamaged store had, a line of JSON each, values as SHA-1; `history.jsonl` has every row ever
 //! written, where that is more.
 //!
-//! Columns: rows of `--rows` that are right (name and value), presented as good and wrong, flagged, presented as good and not in the
-//! table; newest rows of objects that are right, and objects of which only an older row is; then of the store that is
+//! Columns: rows of `--rows` that are right (name and value), presented as good and wrong, flagged, presented as good and certainly in
+//! the table and not in it; newest rows of objects that are right, and objects of which only an older row is; then of the store that is
 //! written: objects as they were, objects that are older than that or have another value, objects that did not exist, and objects
 //! that the truth or the files know a later change of than the other. `unproven` are objects left out because nothing proves their
 //! newest row.
@@ -131,10 +131,11 @@ fn score_rows(score: &mut Score, rows: &Path, truth: &HashMap<i64, Row>, verbose
     let mut best: HashMap<i64, u8> = HashMap::new();
     for line in json_lines(rows) {
         let is_flagged = line["value"] == "partial" || line["grade"] == "doubtful";
+        let is_past = is_flagged || line["perhaps_compacted"] == true;
         let Some(id) = line["id"].as_i64() else { continue };
         let Some(known) = truth.get(&id) else {
-            score.phantom += usize::from(!is_flagged);
-            if verbose && !is_flagged {
+            score.phantom += usize::from(!is_past);
+            if verbose && !is_past {
                 println!("  phantom {line}");
             }
             continue;

@@ -84,3 +84,32 @@ fn what_etcd_did_is_there() {
     // Which entry is the next one is a matter of time: it may be one that changes no key, or deletes one.
     assert!(claimed < 4 || noticed > 0, "{noticed} of {claimed}");
 }
+
+#[test]
+fn a_deletion_and_a_lease_without_effect_are_told() {
+    for version in EtcdVersion::ALL {
+        let Some(engine) = engines::etcd(version) else { return };
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("etcd");
+        let etcd = engine.start(&data);
+        for number in 0..10 {
+            etcd.put(format!("/data/pods/shop/web-{number}"), format!("value {number}")).unwrap();
+        }
+        etcd.grant(600).unwrap();
+        etcd.delete("/data/pods/shop/web-3").unwrap();
+        etcd.stop();
+        assert!(!told("verify", &[data.clone().into()]).ids().contains("effect-missing"), "{version:?}");
+        let without = |name: &str, take: &dyn Fn(&mut planted::etcd::Rows)| {
+            let copy = dir.path().join(format!("without-{name}"));
+            copy_tree(&data, &copy);
+            let db = copy.join("member/snap/db");
+            let mut rows = buckets(&fs::read(&db).unwrap());
+            take(bucket(&mut rows, name));
+            fs::write(&db, built(&rows)).unwrap();
+            let verdict = told("verify", &[copy.into()]);
+            assert!(verdict.ids().contains("effect-missing"), "{version:?} {name}: {}", verdict.all);
+        };
+        without("key", &|rows| drop(rows.pop_last()));
+        without("lease", &|rows| rows.clear());
+    }
+}

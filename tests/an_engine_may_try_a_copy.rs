@@ -195,6 +195,38 @@ fn an_engine_that_cannot_be_tried_is_a_warning() {
     says(&of_engine(&verdict), "engine-not-tried", "warning", "restorable", &["not tried to the end"]);
 }
 
+/// Killed, the program can clean up no more: a shell that waits for that does.
+#[test]
+fn an_engine_ends_with_the_program_however_that_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let sleeper = dir.path().join("bin");
+    fs::create_dir(&sleeper).unwrap();
+    // It names the directory of the copy, by which it is found.
+    script(&sleeper, "kine", "[ \"$1\" = --version ] && echo kine version v0 && exit; exec tail -f /dev/null \"$PWD\"");
+    script(&sleeper, "etcdctl", "exit 1");
+    let temporary = tempfile::tempdir().unwrap();
+    let mut command = kinescope();
+    command.args(["verify", "--engine"]).arg(unpacked("kine-0.16").join("middle.backup.db"));
+    command.env("PATH", format!("{}:/usr/bin:/bin", sleeper.display())).env("TMPDIR", temporary.path());
+    let mut child = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let is_there = || processes_of(temporary.path()).iter().any(|line| line.starts_with("tail"));
+    wait_until("the engine runs", is_there);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait_until("the engine is gone", || processes_of(temporary.path()).is_empty());
+    wait_until("its copy is gone", || fs::read_dir(temporary.path()).unwrap().count() == 0);
+}
+
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..600 {
+        if is_so() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("it never comes to this: {what}");
+}
+
 #[test]
 fn all_findings_of_the_engine_are_planted_here() {
     let planted: BTreeSet<&str> = PLANTED.into_iter().collect();

@@ -37,7 +37,7 @@ pub struct Args {
     /// Only objects with these labels, as kubectl's -l
     #[arg(long, short = 'l', value_name = "SELECTOR")]
     selector: Option<String>,
-    /// Only what the store's own rows say; do not search free pages
+    /// Only what the store's own rows say; do not search free pages and bytes
     #[arg(long)]
     rows_only: bool,
     #[command(flatten)]

@@ -8,7 +8,7 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use super::Row;
 use super::apply::Request;
-use super::proto::etcdserverpb::{PutRequest, request_op};
+use super::proto::etcdserverpb::{DeleteRangeRequest, PutRequest, request_op};
 use super::replay::{Before, Lease, NewRow, NewValue, OldRow, Rules, replay};
 use super::wal::{Entry, Wal};
 use crate::model::History;
@@ -25,8 +25,17 @@ pub struct Missing {
     pub index: u64,
     /// What it asks for.
     pub request: String,
-    /// The revision that it made, by the log.
-    pub revision: i64,
+    /// What it made, by the log.
+    pub effect: Effect,
+}
+
+/// What an entry makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// A revision.
+    Revision(i64),
+    /// A lease, by its id.
+    Lease(i64),
 }
 
 /// Carries out the entries up to `applied` once more, from the first one whose revision is known, and compares the rows with
@@ -170,20 +179,67 @@ impl Tried<'_> {
 
     /// The entry that made a row, unless etcd may have refused it for a reason that the log does not have.
     fn missing(&self, row: &NewRow) -> Option<Missing> {
-        let NewValue::Wal(at) = row.value else { return None };
-        let is_its_own = |entry: &&&Entry| {
-            entry.segment == at.segment
-                && entry.frame_at <= at.at
-                && at.at - entry.frame_at <= entry.data.len() as u64 + 64
+        let entry = match row.value {
+            NewValue::Wal(at) => {
+                let is_its_own = |entry: &&&Entry| {
+                    entry.segment == at.segment
+                        && entry.frame_at <= at.at
+                        && at.at - entry.frame_at <= entry.data.len() as u64 + 64
+                };
+                *self.entries.iter().find(is_its_own)?
+            }
+            _ if row.tombstone => self.only_deletion_of(&row.key)?,
+            _ => return None,
         };
-        let entry = self.entries.iter().find(is_its_own)?;
         let has_lease = puts(entry).iter().any(|put| put.lease != 0 || put.ignore_lease || put.ignore_value);
         (!has_lease).then(|| Missing {
             index: entry.index,
             request: Request::of(entry).to_string(),
-            revision: row.revision.main,
+            effect: Effect::Revision(row.revision.main),
         })
     }
+
+    /// The entry that deletes a key and no other, where there is one alone: nothing else tells which one made a tombstone.
+    fn only_deletion_of(&self, key: &[u8]) -> Option<&Entry> {
+        let is_it = |entry: &&&Entry| deletions(entry).iter().any(|of| of.key == key && of.range_end.is_empty());
+        let mut found = self.entries.iter().filter(is_it);
+        let first = found.next()?;
+        found.next().is_none().then_some(*first)
+    }
+}
+
+/// The deletions that an entry asks for.
+fn deletions(entry: &Entry) -> Vec<DeleteRangeRequest> {
+    let Request::V3(request) = Request::of(entry) else { return Vec::new() };
+    let of_op = |op: super::proto::etcdserverpb::RequestOp| match op.request {
+        Some(request_op::Request::RequestDeleteRange(of)) => Some(of),
+        _ => None,
+    };
+    let of_txn = request.txn.map(|txn| txn.success.into_iter().filter_map(of_op).collect()).unwrap_or_default();
+    request.delete_range.map_or(of_txn, |of| vec![of])
+}
+
+/// A lease that an entry up to `applied` granted, that none revokes, and that is not there. etcd writes a lease with its grant,
+/// and lets none end but by an entry (etcd server/lease/lessor.go).
+fn missing_lease(wal: &Wal, applied: u64, history: &History) -> Option<Missing> {
+    /// etcd refuses what is longer (server/lease/lessor.go, maxTTL).
+    const LONGEST: i64 = 9_000_000_000;
+    let there: BTreeSet<i64> = history.leases().iter().map(|lease| lease.id).collect();
+    let mut granted: Vec<(&Entry, i64)> = Vec::new();
+    for entry in &wal.entries {
+        let Request::V3(request) = Request::of(entry) else { continue };
+        // A grant is refused as long as there is no space.
+        if request.alarm.is_some() {
+            return None;
+        }
+        if let Some(revoked) = &request.lease_revoke {
+            granted.retain(|(_, id)| *id != revoked.id);
+        }
+        let grant = request.lease_grant.as_ref().filter(|grant| grant.id > 0 && (1..=LONGEST).contains(&grant.ttl));
+        granted.extend(grant.filter(|_| entry.index <= applied).map(|grant| (entry, grant.id)));
+    }
+    let (entry, id) = granted.into_iter().find(|(_, id)| !there.contains(id))?;
+    Some(Missing { index: entry.index, request: Request::of(entry).to_string(), effect: Effect::Lease(id) })
 }
 
 impl super::Store {
@@ -197,6 +253,9 @@ impl super::Store {
         let applied = replayed.consistent_index.checked_sub(replayed.applied)?;
         let own = |row: &&Row| row.record != crate::model::ValueRef::NONE;
         let rows: Vec<Row> = self.rows().iter().filter(own).copied().collect();
-        if is_plain { missing_effect(log, applied, &rows, self.history()) } else { None }
+        if !is_plain {
+            return None;
+        }
+        missing_effect(log, applied, &rows, self.history()).or_else(|| missing_lease(log, applied, self.history()))
     }
 }

@@ -21,7 +21,7 @@ mod txn;
 pub mod wal;
 mod write;
 
-pub use align::Missing;
+pub use align::{Effect, Missing};
 pub use meta::{Alarm, Meta};
 pub use rows::Row;
 pub use store::{BUCKETS, OpenError, Store};

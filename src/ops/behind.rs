@@ -8,6 +8,8 @@ use std::thread::JoinHandle;
 
 /// Buffers that may wait to be written; more would only fill memory.
 const WAITING: usize = 4;
+/// After so many bytes the disk is told to begin: left alone, the system keeps gigabytes back and the disk idles until the end.
+const STRIDE: u64 = 64 << 20;
 
 enum Order {
     Write(Vec<u8>),
@@ -18,7 +20,7 @@ enum Order {
 pub struct Behind {
     orders: SyncSender<Order>,
     used: Receiver<Vec<u8>>,
-    thread: JoinHandle<io::Result<()>>,
+    thread: JoinHandle<io::Result<Syncing>>,
     position: u64,
     len: u64,
 }
@@ -30,6 +32,7 @@ impl Behind {
     /// The system has no thread or no file handle to give.
     pub fn new(file: &File) -> io::Result<Self> {
         let mut file = file.try_clone()?;
+        let mut disk = Disk::new(file.try_clone()?)?;
         let (orders, queue) = sync_channel::<Order>(WAITING);
         // Room for all buffers there can be, so that giving one back never waits.
         let (give_back, used) = sync_channel(2 * WAITING + 2);
@@ -38,6 +41,7 @@ impl Behind {
                 match order {
                     Order::Write(mut buffer) => {
                         file.write_all(&buffer)?;
+                        disk.written(buffer.len() as u64);
                         buffer.clear();
                         // Nobody needs the buffer any more when the caller has ended.
                         let _ = give_back.try_send(buffer);
@@ -47,7 +51,7 @@ impl Behind {
                     }
                 }
             }
-            Ok(())
+            Ok(disk.rest())
         })?;
         Ok(Self { orders, used, thread, position: 0, len: 0 })
     }
@@ -56,13 +60,55 @@ impl Behind {
         self.orders.send(order).map_err(|_| io::Error::other("the writing thread has stopped"))
     }
 
-    /// Waits until everything is written.
+    /// Waits until everything is written, though not until all of it is on the disk.
     ///
     /// # Errors
     /// The first write that failed.
-    pub fn finish(self) -> io::Result<()> {
+    pub fn finish(self) -> io::Result<Syncing> {
         drop(self.orders);
         self.thread.join().map_err(|_| io::Error::other("the writing thread died"))?
+    }
+}
+
+/// Brings to the disk what was written so far, on a thread of its own.
+struct Disk {
+    turn: SyncSender<()>,
+    thread: JoinHandle<io::Result<()>>,
+    behind: u64,
+}
+
+impl Disk {
+    fn new(file: File) -> io::Result<Self> {
+        let (turn, turns) = sync_channel::<()>(0);
+        let sync = move || turns.into_iter().try_for_each(|()| file.sync_data());
+        let thread = std::thread::Builder::new().name("disk".to_owned()).spawn(sync)?;
+        Ok(Self { turn, thread, behind: 0 })
+    }
+
+    /// While the disk is busy, its next turn is put off.
+    fn written(&mut self, bytes: u64) {
+        self.behind += bytes;
+        if self.behind >= STRIDE && self.turn.try_send(()).is_ok() {
+            self.behind = 0;
+        }
+    }
+
+    fn rest(self) -> Syncing {
+        Syncing(self.thread)
+    }
+}
+
+/// The last turn of the disk. Linux tells a failure to write once: who syncs the whole file must ask here too.
+#[must_use]
+pub struct Syncing(JoinHandle<io::Result<()>>);
+
+impl Syncing {
+    /// Waits for it.
+    ///
+    /// # Errors
+    /// The disk refused what was written.
+    pub fn wait(self) -> io::Result<()> {
+        self.0.join().map_err(|_| io::Error::other("the syncing thread died"))?
     }
 }
 
@@ -107,7 +153,7 @@ mod tests {
         }
         behind.seek(SeekFrom::Start(0)).unwrap();
         behind.write_all(b"first").unwrap();
-        behind.finish().unwrap();
+        behind.finish().unwrap().wait().unwrap();
         let written = std::fs::read(file.path()).unwrap();
         assert_eq!((written.len(), &written[..5], written[99_999]), (100_000, &b"first"[..], 99));
 

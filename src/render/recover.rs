@@ -199,6 +199,15 @@ fn unproven_text(report: &Report, lines: &mut Vec<String>) {
         let what = subject(unproven.object.as_ref(), Some(&unproven.key));
         format!("    {what}: revision {} or a lost one", unproven.revision)
     };
+    let unknown = report.unknown.iter().map(|(from, upto)| upto.saturating_sub(*from).saturating_add(1));
+    let unknown = unknown.fold(0_i64, i64::saturating_add);
+    if unknown > 0 {
+        lines.push(format!(
+            "    {} up to {} unknown: Kubernetes writes one object with each, so that at most as many were changed or deleted in them",
+            text::count_of(usize::try_from(unknown).unwrap_or(usize::MAX), "revision"),
+            report.current_revision,
+        ));
+    }
     lines.extend(live.iter().take(MOST_SHOWN).map(line));
     if let Some(more) = live.len().checked_sub(MOST_SHOWN).filter(|&more| more > 0) {
         lines.push(format!("    and {} more; --json lists all", text::count(more as u64)));
@@ -312,5 +321,6 @@ pub fn row_line_json(line: &RowLine) -> Value {
         "old_value": digest(&line.old_value),
         "grade": line.grade.name(),
         "source": line.source,
+        "perhaps_compacted": line.perhaps_compacted,
     })
 }

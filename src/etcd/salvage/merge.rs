@@ -12,6 +12,9 @@ use crate::etcd::keyvalue::RowKey;
 use crate::model::{Evidence, KeyId, Keys, Lease, Revision};
 use crate::source::{Damage, FileName, Place};
 
+/// The unit in which disks lose bytes.
+const SECTOR: u64 = 512;
+
 /// All copies of one row.
 struct Group<'a, 'c> {
     at: RowKey,
@@ -115,7 +118,40 @@ fn is_garbled(scan: &Scan, tree: &Tree, cells: &[Cell<'_>]) -> bool {
     tree.gone.iter().any(|gone| gone.page.is_none_or(|page| holds_bytes(page.get())))
         || cells.iter().any(is_broken)
         || tree.level == Level::Nothing && scan.bare().iter().any(|page| holds_bytes(page.get()))
+        || has_strange_page(scan)
         || is_changed_unseen(scan, tree, cells)
+}
+
+/// Whether a page that nothing claims, with another one behind it that has its own header, is filled with bytes without any order
+/// to its end. What an old page leaves when its first part is used again ends with zeros.
+fn has_strange_page(scan: &Scan) -> bool {
+    const END: usize = 16;
+    let bare: HashSet<u64> = scan.bare().iter().map(|page| page.get()).collect();
+    let is_last = |page: &&PageNo| page.get().checked_add(1).is_some_and(|next| !bare.contains(&next));
+    let is_full = |page: &PageNo| {
+        let bytes = page_of(scan, *page).unwrap_or_default();
+        let end = bytes.get(bytes.len().saturating_sub(END)..).unwrap_or_default();
+        is_random(bytes) && end.iter().any(|byte| *byte != 0)
+    };
+    scan.bare().iter().filter(is_last).any(is_full)
+}
+
+fn page_of(scan: &Scan, page: PageNo) -> Option<&[u8]> {
+    let size = scan.page_size().bytes() as usize;
+    let start = usize::try_from(page.get()).ok()?.checked_mul(size)?;
+    scan.bytes().get(start..start.checked_add(size)?)
+}
+
+/// How many of the 256 values a byte can have are among these.
+fn values(bytes: &[u8]) -> usize {
+    let mut seen = [false; 256];
+    bytes.iter().for_each(|byte| seen[usize::from(*byte)] = true);
+    seen.iter().filter(|seen| **seen).count()
+}
+
+/// Bytes without any order: old content is text and numbers.
+fn is_random(bytes: &[u8]) -> bool {
+    values(bytes) > 240
 }
 
 /// A snapshot whose trailer does not fit, although nothing is wrong that can be seen: it is where nothing can be checked.
@@ -213,8 +249,14 @@ fn choose(group: &Group<'_, '_>, tree: &Tree, doubts: &dyn Fn(&Cell<'_>) -> bool
         pairs().filter(|(cell, _)| cell.fault != Some(Fault::Broken)).map(|(cell, key)| (cell, *key)).collect();
     let agree =
         |cells: &[(&Cell<'_>, KeyId)]| cells.windows(2).all(|pair| matches!(pair, [a, b] if a.0.record == b.0.record));
-    // Two copies that agree vouch for each other, whatever they hold.
-    let sound: Vec<(&Cell<'_>, KeyId)> = if whole.len() > 1 && agree(&whole) {
+    // Two copies that agree vouch for each other, whatever they hold. Copies that begin at the same byte of their sectors may have
+    // lost the same sector.
+    let vouch = || {
+        let place = |cell: &Cell<'_>| cell.row.record.place % SECTOR;
+        let first = whole.first().map(|(cell, _)| place(cell));
+        whole.iter().any(|(cell, _)| cell.fault.is_none() || Some(place(cell)) != first)
+    };
+    let sound: Vec<(&Cell<'_>, KeyId)> = if whole.len() > 1 && agree(&whole) && vouch() {
         whole
     } else {
         let is_sound = |cell: &Cell<'_>| cell.fault.is_none() && !doubts(cell);
@@ -345,25 +387,30 @@ fn unknown(
         let beyond = Gone { page: Some(PageNo::new(0)), ..beyond };
         found.extend(unknown_in(&beyond, known, compact, has_row));
     }
-    (joined(found), tree.level == Level::Root && (is_newer || is_newest_lost(scan)))
+    let is_open = tree.level == Level::Root && (is_newer || is_newest_lost(scan)) || is_newer_meta_lost(scan, tree);
+    (joined(found), is_open)
 }
 
 /// Whether the newest root may be lost: a meta names one that is not there, or pages are lost of which nobody knows what
 /// they were.
 fn is_newest_lost(scan: &Scan) -> bool {
-    let size = scan.page_size().bytes() as usize;
-    let is_lost = |page: &PageNo| {
-        let start = usize::try_from(page.get()).ok().and_then(|page| page.checked_mul(size));
-        let Some(bytes) = start.and_then(|start| scan.bytes().get(start..start.checked_add(size)?)) else {
-            return true;
-        };
-        let mut seen = [false; 256];
-        bytes.iter().for_each(|byte| seen[usize::from(*byte)] = true);
-        let values = seen.iter().filter(|seen| **seen).count();
-        // Nothing at all, or bytes without any order: old content is text and numbers.
-        values == 1 || values > 240
-    };
-    !scan.metas().is_empty() || has_branch(scan) && scan.bare().iter().any(is_lost)
+    !scan.metas().is_empty() || has_branch(scan) && scan.bare().iter().any(|page| is_lost(scan, *page))
+}
+
+/// Whether a page is not there, or nothing that was ever written: one value, or bytes without any order.
+fn is_lost(scan: &Scan, page: PageNo) -> bool {
+    page_of(scan, page).is_none_or(|bytes| values(bytes) == 1 || is_random(bytes))
+}
+
+/// Whether the meta that is left may be the older one, with the root that the newer one led to among the pages that are lost.
+/// Both metas of a snapshot lead to the same root.
+fn is_newer_meta_lost(scan: &Scan, tree: &Tree) -> bool {
+    let named: HashSet<u64> = tree.gone.iter().filter_map(|gone| gone.page).map(|page| page.get()).collect();
+    let mut unexplained = scan.bare().iter().filter(|page| !named.contains(&page.get()));
+    tree.level == Level::Meta
+        && scan.metas().len() < 2
+        && !Trailer::is_present(scan.bytes().len())
+        && unexplained.any(|page| is_lost(scan, *page))
 }
 
 /// Whether any branch page of bucket `key` is left, of whatever time. Chance takes some of them; where all are gone and

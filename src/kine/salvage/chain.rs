@@ -1,7 +1,7 @@
 //! Payloads put together from a cell and the overflow pages behind it, where any of these may be gone or of another time.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use super::content::{Check, check};
@@ -102,6 +102,23 @@ pub(super) struct Cell {
     pub overflow: Option<PageNo>,
 }
 
+/// The pages of a chain so far: few are searched, many are looked up.
+#[derive(Default)]
+struct Seen(HashSet<PageNo, foldhash::fast::RandomState>);
+
+impl Seen {
+    fn insert(&mut self, no: PageNo, pages: &[PageNo]) -> bool {
+        const FEW: usize = 32;
+        if pages.len() < FEW {
+            return !pages.contains(&no);
+        }
+        if self.0.is_empty() {
+            self.0.extend(pages);
+        }
+        self.0.insert(no)
+    }
+}
+
 impl Payload {
     /// Follows the chain of a cell.
     pub fn follow(images: &Images, world: World, cell: &Cell, shifts: &Shifts) -> (Self, Vec<PageNo>) {
@@ -120,12 +137,13 @@ impl Payload {
         if wanted > images.page_count() {
             return (payload, pages);
         }
+        let mut seen = Seen::default();
         let mut next = cell.overflow;
         for left in (0..wanted).rev() {
             let Some((no, frame, bytes)) = next.and_then(|next| shifts.page(images, world, next)) else { break };
             let Some(link) = bytes.first_chunk::<4>().map(|link| u32::from_be_bytes(*link)) else { break };
             let ends_right = (left == 0) == (link == 0) && link <= images.page_count().saturating_add(64);
-            if !ends_right || pages.contains(&no) {
+            if !ends_right || !seen.insert(no, &pages) {
                 break;
             }
             payload.chain.push(place(images, frame, no, 4));
@@ -135,6 +153,11 @@ impl Payload {
             next = PageNo::new(link);
         }
         (payload, pages)
+    }
+
+    /// Where the overflow pages' contents stand, as far as the chain holds.
+    pub fn chain(&self) -> &[u64] {
+        &self.chain
     }
 
     /// Whether the chain holds to its end.

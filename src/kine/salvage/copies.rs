@@ -65,6 +65,15 @@ impl Copy<'_> {
             Column::OldValue => (&self.old_value, self.old_check),
         }
     }
+
+    /// Notes that what stands beyond the cell is not its own.
+    pub fn doubt_chain(&mut self) {
+        for (range, check) in [(&self.value, &mut self.value_check), (&self.old_value, &mut self.old_check)] {
+            if range.as_ref().is_some_and(|range| self.payload.overflows(range)) {
+                *check = Check::Bad;
+            }
+        }
+    }
 }
 
 /// All copies in all images.
@@ -75,17 +84,24 @@ pub(super) fn all<'a>(images: &'a Images, looked: &[Looked<'a>], shifts: &Shifts
 fn of_image<'a>(images: &'a Images, image: &Looked<'a>, shifts: &Shifts) -> Vec<Copy<'a>> {
     let mut copies = Vec::new();
     let mut taken: Vec<(usize, usize)> = Vec::new();
-    let leaf = images.btree(image).filter(|page| page.kind() == PageKind::TableLeaf);
-    if let Some(page) = &leaf {
+    let page = images.btree(image);
+    let leaf = page.as_ref().filter(|page| page.kind() == PageKind::TableLeaf);
+    if let Some(page) = leaf {
         let standing = standing(images, image);
         cells(images, image, page, standing, shifts, &mut copies, &mut taken);
         mark_order(&mut copies);
+    }
+    if let Some(page) = page.as_ref().filter(|page| page.kind().tree() == TreeKind::Index) {
+        let cells = (0..page.cell_count()).filter_map(|position| page.index_cell(position).ok());
+        taken.extend(cells.map(|cell| (usize::from(cell.extent.0), cell.extent.1 as usize)));
     }
     // An overflow page begins with a page number, whose first byte is 0, and holds no cells.
     let is_overflow =
         leaf.is_none() && image.bytes.first() == Some(&0) && image.bytes.get(4..8).is_some_and(|b| b != [0; 4]);
     if !is_overflow {
+        let cells = copies.len();
         remains(images, image, shifts, &mut taken, &mut copies);
+        cut_overwritten(copies.get_mut(cells..).unwrap_or_default());
     }
     copies
 }
@@ -152,6 +168,11 @@ fn copy<'a>(
     if shape.name.end > place.local {
         return None;
     }
+    let mut place = *place;
+    if place.overflow.is_some() && !images.may_follow(images.geometry().overflow_pages(place.len, place.local)) {
+        place.overflow = None;
+    }
+    let place = &place;
     let (mut payload, mut chain) = Payload::follow(images, image.world, place, shifts);
     if !payload.is_whole() && image.world != World::Current {
         // What the page's own world has lost may still stand where it did.
@@ -235,6 +256,28 @@ fn remains<'a>(
     }
 }
 
+/// What begins inside the bytes of another row was written over it, and what that one had from there on is lost.
+fn cut_overwritten(remains: &mut [Copy<'_>]) {
+    /// The longest that may stand before a record: the length of its payload, and its rowid.
+    const PREFIX: usize = 14;
+    remains.sort_by_key(|copy| copy.cell.start);
+    let starts: Vec<usize> = remains.iter().map(|copy| copy.cell.start).collect();
+    for (copy, next) in remains.iter_mut().zip(starts.into_iter().skip(1)) {
+        let own = next.saturating_sub(copy.cell.start);
+        if own >= copy.cell.local as usize {
+            continue;
+        }
+        let own = u32::try_from(own.saturating_sub(PREFIX)).unwrap_or(0);
+        let is_cut = |range: &Option<Range<u32>>| range.as_ref().is_some_and(|range| range.end > own);
+        if is_cut(&copy.value) {
+            copy.value_check = Check::Bad;
+        }
+        if is_cut(&copy.old_value) {
+            copy.old_check = Check::Bad;
+        }
+    }
+}
+
 /// A record whose name begins at `name`. `ceiling` is where the next cell in use begins.
 fn before_name<'a>(
     images: &'a Images,
@@ -246,6 +289,10 @@ fn before_name<'a>(
     let lowest = name.saturating_sub(BEFORE_NAME);
     for header_len in 10..=LONGEST_HEADER {
         let Some(start) = name.checked_sub(header_len).filter(|&start| start >= lowest) else { break };
+        // The id, which stands for the rowid, is NULL.
+        if image.bytes.get(start + 1) != Some(&0) {
+            continue;
+        }
         let Some(shape) = Shape::with_header_len(image.bytes.get(start..)?, header_len) else { continue };
         if shape.name.start as usize != header_len || shape.name.len() > 1024 {
             continue;
@@ -269,7 +316,9 @@ fn before_name<'a>(
         let id = id.filter(|&id| id > prev_revision);
         let place = Cell { page: image.no, frame: image.frame, start, local: held, len: shape.len, overflow };
         let found = copy(images, image, id, &shape, &place, Standing::Remains, shifts);
-        if let Some(found) = found {
+        // Other bytes stand in it where a name has what no name has.
+        let is_name = |found: &Copy<'_>| found.name.iter().all(|byte| !byte.is_ascii_control());
+        if let Some(found) = found.filter(is_name) {
             let tail = if has_length && id.is_none() { Tail::before(image.bytes, start, shape.len) } else { None };
             return Some(Copy { tail, ..found });
         }

@@ -41,7 +41,16 @@ pub(super) struct Fact<'a> {
 #[derive(Default)]
 pub(super) struct Facts<'a> {
     pub all: Vec<Option<Fact<'a>>>,
-    pub now: HashMap<PageNo, usize, foldhash::fast::RandomState>,
+    pub now: HashMap<PageNo, OfPage, foldhash::fast::RandomState>,
+}
+
+/// The facts of one page.
+#[derive(Clone, Copy)]
+pub(super) struct OfPage {
+    /// Where they begin.
+    pub start: usize,
+    /// The newest revision that they speak of.
+    pub newest: i64,
 }
 
 /// Reads every index page.
@@ -49,9 +58,11 @@ pub(super) fn all<'a>(images: &Images, looked: &[Looked<'a>]) -> Facts<'a> {
     let pages: Vec<(&Looked<'a>, Vec<Option<Fact<'a>>>)> =
         looked.par_iter().filter_map(|image| Some((image, of_image(images, image)?))).collect();
     let mut facts = Facts::default();
+    facts.all.reserve_exact(pages.iter().map(|(_, of_page)| of_page.len()).sum());
     for (image, of_page) in pages {
         if image.world == World::Current {
-            facts.now.insert(image.no, facts.all.len());
+            let newest = of_page.iter().flatten().map(|fact| fact.id).max().unwrap_or(0);
+            facts.now.insert(image.no, OfPage { start: facts.all.len(), newest });
         }
         facts.all.extend(of_page);
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::{Held, Row, Values};
 use crate::model::{
     Change, Engine, Evidence, History, HistoryBuilder, KeyId, Keys, LeaseRef, Op, Revision, ValueRef, Version, is_gap,
@@ -66,7 +68,7 @@ fn change(row: &Row, id: i64) -> Change {
 
 /// The row of table `kine` in `sqlite_sequence`: the highest id that was ever given (SQLite file format, section 2.6.2).
 pub(super) fn sequence(images: &Images, looked: &[Looked<'_>]) -> Option<i64> {
-    let in_use = looked.iter().filter(|image| matches!(image.stand, Stand::Now | Stand::Log));
+    let in_use = looked.par_iter().filter(|image| matches!(image.stand, Stand::Now | Stand::Log));
     let pages = in_use.filter_map(|image| images.btree(image)).filter(|page| page.kind() == PageKind::TableLeaf);
     let told = pages.filter_map(|page| {
         let cell = page.table_cell(0).ok().filter(|cell| cell.local.len() < 32)?;

@@ -67,10 +67,14 @@ type Known = (usize, i64);
 
 /// Gives copies without an id the one that its tail and the rows beside it in its page leave as the only one.
 pub(super) fn infer(copies: &mut [Copy<'_>], highest: i64) {
-    let mut of_page: HashMap<(PageNo, Option<usize>), Vec<Known>> = HashMap::new();
+    let asked = copies.iter().filter(|copy| copy.id.is_none() && copy.tail.is_some());
+    let mut of_page: HashMap<(PageNo, Option<usize>), Vec<Known>, foldhash::fast::RandomState> =
+        asked.map(|copy| ((copy.cell.page, copy.cell.frame), Vec::new())).collect();
     for copy in copies.iter().filter(|copy| !copy.out_of_order) {
-        if let Some(id) = copy.id {
-            of_page.entry((copy.cell.page, copy.cell.frame)).or_default().push((copy.cell.start, id));
+        if let Some(id) = copy.id
+            && let Some(beside) = of_page.get_mut(&(copy.cell.page, copy.cell.frame))
+        {
+            beside.push((copy.cell.start, id));
         }
     }
     for beside in of_page.values_mut() {

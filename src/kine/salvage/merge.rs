@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::chain::Shifts;
 use super::content::Check;
 use super::copies::{self, Copy, Standing};
@@ -19,7 +21,7 @@ use crate::kine::rows::Column;
 use crate::kine::schema::COMPACT_KEY;
 use crate::model::{Evidence, KeyId, Keys, ValueRef};
 use crate::source::{Damage, File, Place};
-use crate::sqlite::{Header, Images, PageNo, Reading, World};
+use crate::sqlite::{Header, Images, Looked, PageNo, Reading, World};
 
 /// What rows are made of while they are made.
 pub(super) struct Merge<'a> {
@@ -54,15 +56,16 @@ pub(super) fn merge(images: Arc<Images>) -> Salvage {
         let (rows, past, missing) = rebuild::all(&mut merge);
         (rows, past, missing, merge)
     };
-    rows.sort_by_key(|row| row.id);
-    past.sort_by_key(|row| row.id);
+    rows.par_sort_by_key(|row| row.id);
+    past.par_sort_by_key(|row| row.id);
     let highest = merge.highest();
     let newest = Newest::new(&merge, &rows, &missing, highest);
     let behind = merge.sequence_is_behind(&rows);
     let compact_key = merge.compact_key;
-    let Merge { keys, stored, compact_revision, proofs, .. } = merge;
+    let Merge { keys, stored, compact_revision, proofs, copies, .. } = merge;
     let newest = newest.with(proofs);
-    let values = Arc::new(Values { images: images.clone(), stored });
+    let payloads = copies.into_iter().map(|copy| copy.payload).collect();
+    let values = Arc::new(Values { images: images.clone(), payloads, stored });
     let bounds = finish::Bounds { compact_key, compact_revision, highest };
     let history = finish::history(keys, &rows, bounds, values);
     let mut damage = images.damage().to_vec();
@@ -93,13 +96,7 @@ pub(super) fn missing_at_start(db: &File) -> Option<usize> {
 impl<'a> Merge<'a> {
     fn gather(images: &'a Images) -> Self {
         let looked = images.all();
-        let facts = facts::all(images, &looked);
-        let mut copies = copies::all(images, &looked, &Shifts::default());
-        let shifts = shifts::learn(images, &copies);
-        if shifts.is_any() {
-            copies = copies::all(images, &looked, &shifts);
-        }
-        refuse_taken_pages(&mut copies);
+        let (facts, (copies, shifts)) = rayon::join(|| facts::all(images, &looked), || whole_copies(images, &looked));
         let names: Vec<&[u8]> = copies
             .iter()
             .map(|copy| &*copy.name)
@@ -110,8 +107,9 @@ impl<'a> Merge<'a> {
         let mut of_facts = ids.split_off(copies.len()).into_iter();
         let fact_names: Vec<Option<KeyId>> =
             facts.all.iter().map(|fact| fact.and_then(|fact| fact.name).and_then(|_| of_facts.next())).collect();
-        let proofs = Proofs::new(images, &facts, &fact_names);
-        let witnesses = Witnesses::new(&facts, &fact_names, proofs.covered.clone());
+        let (proofs, witnesses) =
+            rayon::join(|| Proofs::new(images, &facts, &fact_names), || Witnesses::new(&facts, &fact_names));
+        let witnesses = witnesses.with_covered(proofs.covered.clone());
         let compact_key = keys.find(COMPACT_KEY);
         let mut merge = Self {
             images,
@@ -207,8 +205,17 @@ impl<'a> Merge<'a> {
     /// Whether compaction has taken a row of the table away: it is a tombstone, or superseded, up to the compact revision.
     pub fn is_compacted(&self, key: KeyId, id: i64, deleted: bool) -> bool {
         let Some(compact) = self.compact_revision else { return false };
-        let next = self.superseded.get(&(key, id)).copied().or_else(|| self.witnesses.successor(key, id));
+        let next = self.next(key, id);
         id <= compact && (deleted || next.is_some_and(|next| next <= compact))
+    }
+
+    fn is_passed_over(&self, id: i64) -> bool {
+        self.witnesses.is_passed_over(id) && self.compact_revision >= Some(id)
+    }
+
+    /// The row of the table that supersedes another one.
+    pub fn next(&self, key: KeyId, id: i64) -> Option<i64> {
+        self.superseded.get(&(key, id)).copied().or_else(|| self.witnesses.successor(key, id))
     }
 
     /// Groups of copies of one revision, each with the best first.
@@ -221,7 +228,7 @@ impl<'a> Merge<'a> {
                 (copy.standing, copy.out_of_order, copy.value_check == Check::Bad, copy.old_check == Check::Bad)
             })
         };
-        order.sort_by(|&(a, x), &(b, y)| a.cmp(&b).then_with(|| rank(x).cmp(&rank(y))).then(x.cmp(&y)));
+        order.par_sort_by(|&(a, x), &(b, y)| a.cmp(&b).then_with(|| rank(x).cmp(&rank(y))).then(x.cmp(&y)));
         order.chunk_by(|a, b| a.0 == b.0).map(|group| group.iter().map(|&(_, at)| at).collect()).collect()
     }
 
@@ -266,8 +273,10 @@ impl<'a> Merge<'a> {
         if compact != Some(key) && is_impossible(&row) {
             row.evidence = Evidence::Doubtful;
         }
-        // One index has it and another has not: a copy taken while compaction ran. Nobody can say whether it is gone.
-        if in_table && compact != Some(key) && self.witnesses.is_passed_over(id) && self.compact_revision >= Some(id) {
+        // One index has it and another has not: a copy taken while compaction ran. Nobody can say whether it is gone, but
+        // compaction takes no put that nothing supersedes.
+        let may_be_taken = copy.deleted || self.next(key, id).is_some();
+        if in_table && may_be_taken && compact != Some(key) && self.is_passed_over(id) {
             row.evidence = Evidence::Doubtful;
         }
         let prev = copy.prev_revision;
@@ -377,16 +386,14 @@ impl<'a> Merge<'a> {
     pub fn store(&mut self, copy: u32, range: std::ops::Range<u32>) -> ValueRef {
         let len = range.end.saturating_sub(range.start);
         let place = self.stored.len() as u64;
-        if let Some(copy) = self.copies.get(copy as usize) {
-            self.stored.push(Stored { payload: copy.payload.clone(), range });
-        }
+        self.stored.push(Stored { copy, range });
         ValueRef { place, len }
     }
 
     /// A value's bytes.
     pub fn bytes(&self, at: ValueRef) -> Option<std::borrow::Cow<'a, [u8]>> {
         let stored = self.stored.get(usize::try_from(at.place).ok()?)?;
-        stored.payload.read(self.images, &stored.range)
+        self.copies.get(stored.copy as usize)?.payload.read(self.images, &stored.range)
     }
 }
 
@@ -397,6 +404,17 @@ fn is_impossible(row: &Row) -> bool {
     created && (deleted || create != 0)
         || !created && !deleted && !(1..id).contains(&create)
         || !(0..id).contains(&prev)
+}
+
+/// All copies, followed with the shifts that most of them hold with.
+fn whole_copies<'a>(images: &'a Images, looked: &[Looked<'a>]) -> (Vec<Copy<'a>>, Shifts) {
+    let mut copies = copies::all(images, looked, &Shifts::default());
+    let shifts = shifts::learn(images, &copies);
+    if shifts.is_any() {
+        copies = copies::all(images, looked, &shifts);
+    }
+    refuse_taken_pages(&mut copies);
+    (copies, shifts)
 }
 
 fn evidence(standing: Standing) -> Evidence {
@@ -417,11 +435,33 @@ fn source(standing: Standing) -> Source {
     }
 }
 
+/// Of rows that are no more and go on in the same bytes, the one that was written last had them last.
+fn refuse_pages_used_again(copies: &mut [Copy<'_>]) {
+    let is_past = |copy: &Copy<'_>| copy.standing > Standing::Unknown && !copy.payload.chain().is_empty();
+    let mut last: HashMap<u64, &Copy<'_>, foldhash::fast::RandomState> = HashMap::default();
+    for copy in copies.iter().filter(|copy| is_past(copy)) {
+        for &place in copy.payload.chain() {
+            let owner = last.entry(place).or_insert(copy);
+            if copy.id > owner.id {
+                *owner = copy;
+            }
+        }
+    }
+    let is_same = |a: &Copy<'_>, b: &Copy<'_>| a.id == b.id || (a.prev_revision, &a.name) == (b.prev_revision, &b.name);
+    let is_taken = |copy: &Copy<'_>| {
+        let places = copy.payload.chain().iter();
+        is_past(copy) && places.filter_map(|place| last.get(place)).any(|owner| !is_same(owner, copy))
+    };
+    let taken: Vec<bool> = copies.par_iter().map(is_taken).collect();
+    copies.iter_mut().zip(taken).filter(|(_, taken)| *taken).for_each(|(copy, _)| copy.doubt_chain());
+}
+
 /// An overflow page belongs to one row. A copy that is not in use and goes on in pages of a row that is, lost its own; of
 /// two rows in use that claim one page neither can be believed beyond its cell. That its content closes proves nothing: objects
 /// of one kind and length close in each other's pages.
 fn refuse_taken_pages(copies: &mut [Copy<'_>]) {
-    let mut owners: HashMap<PageNo, Option<i64>> = HashMap::new();
+    let mut owners: HashMap<PageNo, Option<i64>, foldhash::fast::RandomState> = HashMap::default();
+    refuse_pages_used_again(copies);
     for copy in copies.iter().filter(|copy| copy.standing <= Standing::Unknown && copy.world == World::Current) {
         for &page in &copy.chain {
             let owner = owners.entry(page).or_insert(copy.id);
@@ -430,8 +470,9 @@ fn refuse_taken_pages(copies: &mut [Copy<'_>]) {
             }
         }
     }
-    let shared: HashSet<PageNo> = owners.iter().filter(|(_, owner)| owner.is_none()).map(|(&page, _)| page).collect();
-    for copy in copies {
+    let shared: HashSet<PageNo, foldhash::fast::RandomState> =
+        owners.iter().filter(|(_, owner)| owner.is_none()).map(|(&page, _)| page).collect();
+    copies.par_iter_mut().filter(|copy| !copy.chain.is_empty()).for_each(|copy| {
         let in_use = copy.standing <= Standing::Unknown;
         let foreign = |page: &PageNo| match owners.get(page) {
             Some(owner) => *owner != copy.id,
@@ -439,17 +480,12 @@ fn refuse_taken_pages(copies: &mut [Copy<'_>]) {
         };
         let hit =
             if in_use { copy.chain.iter().any(|page| shared.contains(page)) } else { copy.chain.iter().any(foreign) };
-        if !hit || copy.chain.is_empty() {
-            continue;
+        if !hit {
+            return;
         }
         if !in_use && copy.world == World::Current {
             copy.payload.cut_to_cell();
         }
-        for (range, check) in [(&copy.value, &mut copy.value_check), (&copy.old_value, &mut copy.old_check)] {
-            let beyond = range.as_ref().is_some_and(|range| copy.payload.overflows(range));
-            if beyond {
-                *check = Check::Bad;
-            }
-        }
-    }
+        copy.doubt_chain();
+    });
 }

@@ -21,6 +21,7 @@ mod shifts;
 mod witness;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -148,19 +149,22 @@ pub struct Missing {
 /// The value of a row, by where it lies.
 #[derive(Clone, Debug)]
 struct Stored {
-    payload: Payload,
+    /// The number of its payload.
+    copy: u32,
     range: Range<u32>,
 }
 
 struct Values {
     images: Arc<Images>,
+    payloads: Vec<Payload>,
     stored: Vec<Stored>,
 }
 
 impl ReadValue for Values {
     fn read(&self, at: ValueRef) -> Result<Cow<'_, [u8]>, Damage> {
         let stored = usize::try_from(at.place).ok().and_then(|place| self.stored.get(place));
-        let bytes = stored.and_then(|stored| stored.payload.read(&self.images, &stored.range));
+        let payload = |stored: &&Stored| self.payloads.get(stored.copy as usize);
+        let bytes = stored.and_then(|stored| payload(&stored)?.read(&self.images, &stored.range));
         bytes.ok_or_else(|| Damage {
             file: self.images.name().clone(),
             place: Place::File,
@@ -228,6 +232,25 @@ impl Salvage {
     /// Whether no newer row of a key can be among what is lost: there is none, or an index proves it.
     pub fn is_newest(&self, key: KeyId, id: i64) -> bool {
         self.newest.is_proven(key, id)
+    }
+
+    /// The rows that compaction may have taken while the file was copied, by their place among [`Self::rows`]: superseded ones and
+    /// tombstones, where pages are of different moments. None where they are of one.
+    pub fn perhaps_compacted(&self) -> Vec<bool> {
+        let mut perhaps = vec![false; self.rows.len()];
+        if self.newest.is_of_one_moment() {
+            return perhaps;
+        }
+        let mut newer: HashMap<KeyId, i64> =
+            self.missing.iter().filter_map(|missing| Some((missing.key?, missing.id))).collect();
+        let compact = self.compact_key();
+        for (row, slot) in self.rows.iter().zip(&mut perhaps).rev() {
+            let Some(id) = row.id.filter(|_| Some(row.key) != compact) else { continue };
+            let last = newer.entry(row.key).or_insert(id);
+            *slot = row.deleted != Some(false) || *last > id;
+            *last = id.max(*last);
+        }
+        perhaps
     }
 
     /// Whether the file says that a WAL was used with it, and none is there: what stood in that is lost, if it was not empty.

@@ -15,6 +15,8 @@ pub(super) struct Newest {
     open_to: i64,
     /// Since when a page must have been written to prove anything.
     since: i64,
+    /// Whether all pages are as one transaction left them.
+    one_moment: bool,
     proofs: Proofs,
 }
 
@@ -35,11 +37,15 @@ impl Newest {
         let compact = merge.compact_revision.unwrap_or(0);
         let unknown = all.into_iter().filter(|range| range.1 > compact);
         let unknown = unknown.map(|(from, to)| (from.max(compact + 1), to)).collect();
-        Self { unknown, open_to, since: if one_moment { 0 } else { open_to }, proofs: Proofs::default() }
+        Self { unknown, open_to, since: if one_moment { 0 } else { open_to }, one_moment, proofs: Proofs::default() }
     }
 
     pub fn with(self, proofs: Proofs) -> Self {
         Self { proofs, ..self }
+    }
+
+    pub fn is_of_one_moment(&self) -> bool {
+        self.one_moment
     }
 
     pub fn is_proven(&self, key: KeyId, id: i64) -> bool {

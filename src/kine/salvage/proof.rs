@@ -5,7 +5,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::facts::{Fact, Facts, IndexKind};
+use rayon::prelude::*;
+
+use super::facts::{Fact, Facts, IndexKind, OfPage};
 use crate::model::KeyId;
 use crate::sqlite::{Images, PageNo, Step};
 
@@ -52,19 +54,16 @@ impl Proofs {
     /// Walks all indexes; `names` has the key of each fact.
     pub fn new(images: &Images, facts: &Facts<'_>, names: &[Option<KeyId>]) -> Self {
         let steps = images.index_order();
-        let fact = |no: PageNo, position: u16| {
-            let at = facts.now.get(&no)?.checked_add(usize::from(position))?;
-            Some(((*facts.all.get(at)?)?, *names.get(at)?))
+        // Steps stay on one page for long.
+        let mut page: Option<(PageNo, Option<OfPage>)> = None;
+        let mut entry_at = |no: PageNo, position: u16| {
+            let of_page = match page {
+                Some((last, of_page)) if last == no => of_page,
+                _ => page.insert((no, facts.now.get(&no).copied())).1,
+            }?;
+            let at = of_page.start.checked_add(usize::from(position))?;
+            Some(Entry { fact: (*facts.all.get(at)?)?, name: *names.get(at)?, as_of: of_page.newest })
         };
-        let mut as_of: HashMap<PageNo, AsOf, foldhash::fast::RandomState> = HashMap::default();
-        for step in &steps {
-            if let Step::Entry(no, position) = *step
-                && let Some((fact, _)) = fact(no, position)
-            {
-                let newest = as_of.entry(no).or_insert(0);
-                *newest = fact.id.max(*newest);
-            }
-        }
         let mut proofs = Self::default();
         let mut before: Option<Entry<'_>> = None;
         let mut number = 0;
@@ -78,10 +77,7 @@ impl Proofs {
                 continue;
             }
             let entry = match step {
-                Step::Entry(no, position) => fact(no, position).map(|(fact, name)| {
-                    let as_of = as_of.get(&no).copied().unwrap_or(0);
-                    Entry { fact, name, as_of }
-                }),
+                Step::Entry(no, position) => entry_at(no, position),
                 Step::Gap | Step::Edge => None,
             };
             let follows = match (&before, &entry) {
@@ -99,7 +95,7 @@ impl Proofs {
         }
         proofs.current.sort_unstable();
         proofs.covered.sort_unstable();
-        proofs.names.sort_unstable();
+        proofs.names.par_sort_unstable();
         proofs
     }
 

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use rayon::prelude::*;
+
 use super::content::{Check, check};
 use super::copies::Copy;
 use super::merge::{Merge, Merged};
@@ -47,6 +49,14 @@ pub(super) fn all(merge: &mut Merge<'_>) -> Found {
     (all.rows, all.past, missing)
 }
 
+/// A row and the one after it, by what they say of the first one's value.
+struct Pair {
+    before_at: usize,
+    own: ValueRef,
+    old: ValueRef,
+    same: bool,
+}
+
 struct Rebuild {
     by_id: HashMap<i64, usize, foldhash::fast::RandomState>,
     past_ids: HashSet<i64>,
@@ -64,27 +74,21 @@ impl Rebuild {
     /// Holds each value against the `old_value` of the row that supersedes it. Gives how often the two differ in single
     /// bits, as nothing but a fault of disk or memory makes them.
     fn compare(&mut self, merge: &Merge<'_>, alternatives: &HashMap<i64, Vec<u32>>) -> usize {
+        let pairs: Vec<Option<Pair>> = (0..self.rows.len()).into_par_iter().map(|at| self.pair(merge, at)).collect();
         let mut flipped = 0;
-        for at in 0..self.rows.len() {
-            let Some(after) = self.rows.get(at).copied() else { continue };
-            if Some(after.key) == merge.compact_key {
-                continue;
-            }
-            let Some(before_at) = after.prev_revision.filter(|&prev| prev > 0).and_then(|prev| self.by_id.get(&prev))
-            else {
+        for (at, pair) in pairs.into_iter().enumerate() {
+            let Some(Pair { before_at, own, old, same }) = pair else { continue };
+            let (Some(after), Some(before)) = (self.rows.get(at).copied(), self.rows.get(before_at).copied()) else {
                 continue;
             };
-            let before_at = *before_at;
-            let Some(before) = self.rows.get(before_at).copied().filter(|before| before.key == after.key) else {
-                continue;
-            };
-            let (Held::Known(own), Held::Known(old)) = (before.value, after.old_value) else { continue };
-            if merge.bytes(own) == merge.bytes(old) {
+            // Rows that two others supersede may have another value by now.
+            if same && before.value == Held::Known(own) && after.old_value == Held::Known(old) {
                 if let Some(row) = self.rows.get_mut(before_at) {
                     row.confirmed = true;
                 }
                 continue;
             }
+            let (Held::Known(own), Held::Known(old)) = (before.value, after.old_value) else { continue };
             if let (Some(own), Some(old)) = (merge.bytes(own), merge.bytes(old)) {
                 flipped += usize::from(own.len() == old.len() && has_lone_bit(&own, &old));
             }
@@ -111,6 +115,15 @@ impl Rebuild {
             }
         }
         flipped
+    }
+
+    /// The row that another one supersedes, where both say what its value was.
+    fn pair(&self, merge: &Merge<'_>, at: usize) -> Option<Pair> {
+        let after = self.rows.get(at).filter(|after| Some(after.key) != merge.compact_key)?;
+        let before_at = *self.by_id.get(&after.prev_revision.filter(|&prev| prev > 0)?)?;
+        let before = self.rows.get(before_at).filter(|before| before.key == after.key)?;
+        let (Held::Known(own), Held::Known(old)) = (before.value, after.old_value) else { return None };
+        Some(Pair { before_at, own, old, same: merge.bytes(own) == merge.bytes(old) })
     }
 
     /// In a file with single bits changed, a value without a second copy that differs from the one before it in a lone bit is

@@ -1,5 +1,7 @@
 //! Missing pages move all that follow: the page numbers in the file then lead to the wrong places, all by the same distance.
 
+use rayon::prelude::*;
+
 use super::chain::{Payload, Shifts};
 use super::content::Check;
 use super::copies::{Copy, Standing};
@@ -9,12 +11,17 @@ use crate::sqlite::Images;
 const FARTHEST: i64 = 64;
 /// Chains that are tried for each shift.
 const SAMPLE: usize = 400;
+/// The longest chain that is tried, in pages.
+const LONGEST: u32 = 1024;
 /// Chains that must agree.
 const QUORUM: usize = 3;
 
 /// Finds the shifts by which broken chains would hold, and from which page on.
 pub(super) fn learn(images: &Images, copies: &[Copy<'_>]) -> Shifts {
-    let of_now = |copy: &&Copy<'_>| copy.standing <= Standing::Unknown && copy.cell.overflow.is_some();
+    let of_now = |copy: &&Copy<'_>| {
+        let pages = images.geometry().overflow_pages(copy.cell.len, copy.cell.local);
+        copy.standing <= Standing::Unknown && copy.cell.overflow.is_some() && pages <= LONGEST
+    };
     let is_good = |copy: &Copy<'_>| copy.payload.is_whole() && copy.value_check != Check::Bad;
     let broken: Vec<&Copy<'_>> = copies.iter().filter(of_now).filter(|copy| !is_good(copy)).collect();
     if broken.len() < QUORUM {
@@ -25,15 +32,15 @@ pub(super) fn learn(images: &Images, copies: &[Copy<'_>]) -> Shifts {
         let shifts = Shifts::new([(0, Some(shift))]);
         broken.iter().step_by(step).filter(|copy| holds(images, copy, &shifts)).count()
     };
-    let likely = (-FARTHEST..=FARTHEST).filter(|&shift| shift != 0).map(|shift| (votes(shift), shift));
-    let likely: Vec<i64> = likely.filter(|(votes, _)| *votes >= QUORUM).map(|(_, shift)| shift).collect();
+    let all: Vec<i64> = (-FARTHEST..=FARTHEST).filter(|&shift| shift != 0).collect();
+    let likely: Vec<i64> = all.into_par_iter().filter(|&shift| votes(shift) >= QUORUM).collect();
     if likely.is_empty() {
         return Shifts::default();
     }
     // Objects of one kind and length close in each other's pages too: what counts is which shift most chains hold with.
     let shifts: Vec<i64> = std::iter::once(0).chain(likely).collect();
     let mut chains: Vec<Chain> = copies
-        .iter()
+        .par_iter()
         .filter(of_now)
         .filter_map(|copy| {
             let held = |&shift: &i64| holds(images, copy, &Shifts::new([(0, Some(shift))]));

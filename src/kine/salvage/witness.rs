@@ -58,48 +58,68 @@ pub(super) struct Witness {
     pub deleted: Votes<bool>,
 }
 
+/// What is known by revision.
+type ById = HashMap<i64, Witness, foldhash::fast::RandomState>;
+/// What is known by key and `prev_revision`.
+type ByPrev<T> = HashMap<(KeyId, i64), T, foldhash::fast::RandomState>;
+
+fn add_witnesses(of: &mut ById, facts: &Facts<'_>, names: &[Option<KeyId>]) {
+    // Each row stands in five or six indexes.
+    of.reserve(facts.all.len() / 5);
+    for (fact, name) in facts.all.iter().zip(names) {
+        let Some(fact) = fact.as_ref().filter(|fact| fact.live) else { continue };
+        let witness = of.entry(fact.id).or_default();
+        if let Some(name) = *name {
+            witness.name.add(name);
+        }
+        if let Some(prev) = fact.prev_revision {
+            witness.prev_revision.add(prev);
+        }
+        if let Some(deleted) = fact.deleted {
+            witness.deleted.add(deleted);
+        }
+    }
+}
+
+fn add_chains(chain: &mut ByPrev<i64>, past: &mut ByPrev<Option<i64>>, facts: &Facts<'_>, names: &[Option<KeyId>]) {
+    chain.reserve(facts.all.len() / 5);
+    for (fact, name) in facts.all.iter().zip(names) {
+        let Some(fact) = fact else { continue };
+        let (Some(name), Some(prev)) = (*name, fact.prev_revision) else { continue };
+        if fact.live {
+            chain.insert((name, prev), fact.id);
+        } else {
+            let slot = past.entry((name, prev)).or_insert(Some(fact.id));
+            if *slot != Some(fact.id) {
+                *slot = None;
+            }
+        }
+    }
+}
+
 /// All witnesses.
 #[derive(Default)]
 pub(super) struct Witnesses {
-    of: HashMap<i64, Witness, foldhash::fast::RandomState>,
+    of: ById,
     /// The revision that supersedes another one of a key, as an index in use has it.
-    chain: HashMap<(KeyId, i64), i64, foldhash::fast::RandomState>,
+    chain: ByPrev<i64>,
     /// The same from pages that are not in use any more.
-    past_chain: HashMap<(KeyId, i64), Option<i64>, foldhash::fast::RandomState>,
+    past_chain: ByPrev<Option<i64>>,
     covered: Vec<(i64, i64)>,
 }
 
 impl Witnesses {
-    /// Puts facts together; `names` has the key of each fact, and `covered` the ranges of ids that an index in use covers.
-    pub fn new(facts: &Facts<'_>, names: &[Option<KeyId>], covered: Vec<(i64, i64)>) -> Self {
-        let mut all = Self { covered, ..Self::default() };
-        for (fact, name) in facts.all.iter().zip(names) {
-            let Some(fact) = fact else { continue };
-            if let (Some(name), Some(prev)) = (*name, fact.prev_revision) {
-                if fact.live {
-                    all.chain.insert((name, prev), fact.id);
-                } else {
-                    let slot = all.past_chain.entry((name, prev)).or_insert(Some(fact.id));
-                    if *slot != Some(fact.id) {
-                        *slot = None;
-                    }
-                }
-            }
-            if !fact.live {
-                continue;
-            }
-            let witness = all.of.entry(fact.id).or_default();
-            if let Some(name) = *name {
-                witness.name.add(name);
-            }
-            if let Some(prev) = fact.prev_revision {
-                witness.prev_revision.add(prev);
-            }
-            if let Some(deleted) = fact.deleted {
-                witness.deleted.add(deleted);
-            }
-        }
+    /// Puts facts together; `names` has the key of each fact.
+    pub fn new(facts: &Facts<'_>, names: &[Option<KeyId>]) -> Self {
+        let mut all = Self::default();
+        let Self { of, chain, past_chain, .. } = &mut all;
+        rayon::join(|| add_witnesses(of, facts, names), || add_chains(chain, past_chain, facts, names));
         all
+    }
+
+    /// Takes the ranges of ids that an index in use covers.
+    pub fn with_covered(self, covered: Vec<(i64, i64)>) -> Self {
+        Self { covered, ..self }
     }
 
     /// What indexes say of a revision.

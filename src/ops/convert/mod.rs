@@ -23,8 +23,8 @@ pub use plan::{LeftOut, Plan, PlanError, Reason, Rows, Translated};
 pub use prune::Prune;
 pub use report::{Prefix, Report};
 pub use rewrite::{Forbidden, Rewrite};
-pub(in crate::ops) use run::write_file;
 pub use run::{Convert, ConvertError, Phase, convert};
+pub(in crate::ops) use run::{while_synced, write_file};
 pub(in crate::ops) use to_etcd::pin;
 pub(in crate::ops) use to_kine::frame;
 

@@ -8,7 +8,7 @@ use super::report::Report;
 use super::{Options, Target, check};
 use crate::etcd::hash::Trailer;
 use crate::etcd::{Image, datadir};
-use crate::ops::behind::Behind;
+use crate::ops::behind::{Behind, Syncing};
 use crate::ops::output::{Destination, Kind, OutputError};
 use crate::ops::store::{self, OpenError, OpenStore, Store};
 use crate::source::{Choice, Damage, SourceError};
@@ -187,47 +187,63 @@ fn write(
     progress: &mut (dyn FnMut(Phase, u64, u64) -> bool + Send),
 ) -> Result<(Made, Report), ConvertError> {
     let total = plan.rows.len() as u64;
-    let (made, syncs) = match job.options.to {
+    let (made, syncs, syncing) = match job.options.to {
         Target::EtcdDir => {
-            write_directory(job.options, plan, destination, &mut |done| progress(Phase::Writing, done, total))?
+            let (made, syncs) =
+                write_directory(job.options, plan, destination, &mut |done| progress(Phase::Writing, done, total))?;
+            (made, syncs, None)
         }
         to => {
             let mut file = destination.temporary()?;
             let io = |error: std::io::Error| ConvertError::Build(error.to_string());
-            write_file(job.options, to, plan, file.as_file_mut(), &mut |done| progress(Phase::Writing, done, total))?;
+            let syncing = write_file(job.options, to, plan, file.as_file_mut(), &mut |done| {
+                progress(Phase::Writing, done, total)
+            })?;
             let handle = file.as_file().try_clone().map_err(io)?;
-            (Made::File(file), vec![handle])
+            (Made::File(file), vec![handle], syncing)
         }
     };
     if !progress(Phase::Checking, total, total) {
         return Err(ConvertError::Interrupted);
     }
-    // Syncing waits for the disk, comparing for the processor. Inside rayon's pool, it would take a thread from the latter.
-    let (synced, checked) = std::thread::scope(|scope| {
-        let synced = scope.spawn(|| sync_all(&syncs));
-        let checked = read_back(job, plan, &made);
-        (synced.join().unwrap_or_else(|_| Err(std::io::Error::other("the syncing thread died"))), checked)
-    });
-    synced.map_err(|error| ConvertError::Build(error.to_string()))?;
-    let report = checked?;
+    let report = while_synced(syncing, &syncs, || read_back(job, plan, &made))??;
     if !progress(Phase::Checking, total, total) {
         return Err(ConvertError::Interrupted);
     }
     Ok((made, report))
 }
 
-fn sync_all(files: &[File]) -> std::io::Result<()> {
-    files.iter().try_for_each(File::sync_all)
+/// Does something while files that were written are brought to the disk. Syncing waits for the disk, comparing for the
+/// processor; inside rayon's pool it would take a thread from the latter.
+///
+/// # Errors
+/// The disk refused something.
+pub(in crate::ops) fn while_synced<T>(
+    syncing: Option<Syncing>,
+    files: &[File],
+    meanwhile: impl FnOnce() -> T,
+) -> Result<T, ConvertError> {
+    let sync = || {
+        let before = syncing.map_or(Ok(()), Syncing::wait);
+        before.and(files.iter().try_for_each(File::sync_all))
+    };
+    let (synced, done) = std::thread::scope(|scope| {
+        let synced = scope.spawn(sync);
+        let done = meanwhile();
+        (synced.join().unwrap_or_else(|_| Err(std::io::Error::other("the syncing thread died"))), done)
+    });
+    synced.map_err(|error| ConvertError::Build(error.to_string()))?;
+    Ok(done)
 }
 
-/// Writes the rows of a plan into a file.
+/// Writes the rows of a plan into a file. What of it is still on its way to the disk is given back.
 pub(in crate::ops) fn write_file(
     options: &Options,
     to: Target,
     plan: &Plan<'_>,
     file: &mut File,
     progress: &mut dyn FnMut(u64) -> bool,
-) -> Result<(), ConvertError> {
+) -> Result<Option<Syncing>, ConvertError> {
     use std::io::Write;
     match &plan.rows {
         Rows::Kine(rows) => {
@@ -235,11 +251,12 @@ pub(in crate::ops) fn write_file(
             let mut behind = Behind::new(file).map_err(failed)?;
             let written = kine::write(&plan.contents, rows, &mut behind, progress).map(drop);
             // A write that failed stops the builder too, which cannot know why.
-            behind.finish().map_err(failed)?;
+            let syncing = behind.finish().map_err(failed)?;
             written.map_err(|error| match error {
                 kine::WriteError::Interrupted => ConvertError::Interrupted,
                 other => ConvertError::Build(other.to_string()),
             })?;
+            Ok(Some(syncing))
         }
         Rows::Etcd(rows) => {
             let failed = |error: std::io::Error| ConvertError::Build(error.to_string());
@@ -249,9 +266,9 @@ pub(in crate::ops) fn write_file(
             if to == Target::EtcdSnapshot {
                 out.write_all(&sha256).map_err(failed)?;
             }
+            Ok(None)
         }
     }
-    Ok(())
 }
 
 fn etcd_error(error: etcd::WriteError) -> ConvertError {

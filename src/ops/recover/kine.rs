@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use rayon::prelude::*;
+
 use super::report::{ByEvidence, HowLost, Lost, Report, Unproven, WalVerdict};
 use super::{Object, Options};
 use crate::kine::salvage::{Held, HowKnown, Row, Salvage};
@@ -63,7 +65,7 @@ pub(super) fn decide(salvage: &Salvage, options: &Options) -> (Report, Vec<Row>)
     }
     let Losses { mut lost, unproven } = found;
     lost.sort_by_key(|lost| lost.revision);
-    write.sort_by_key(|row| row.id);
+    write.par_sort_by_key(|row| row.id);
     let report = Report {
         source: String::new(),
         engine: "kine",
@@ -79,7 +81,7 @@ pub(super) fn decide(salvage: &Salvage, options: &Options) -> (Report, Vec<Row>)
         repaired: Vec::new(),
         wal: foreign(salvage, options.wal),
         damage: salvage.damage.clone(),
-        notes: salvage.lacks_wal().then(|| NO_WAL.to_owned()).into_iter().collect(),
+        notes: notes(salvage),
     };
     (report, write)
 }
@@ -87,6 +89,14 @@ pub(super) fn decide(salvage: &Salvage, options: &Options) -> (Report, Vec<Row>)
 /// Nothing in a file tells whether a WAL that is gone was empty.
 const NO_WAL: &str = "there is no -wal beside it. After a clean stop that is as it should be; if the server was running or was killed, \
                       the newest changes were in the -wal, and nothing here can tell how many";
+
+fn notes(salvage: &Salvage) -> Vec<String> {
+    let perhaps = salvage.perhaps_compacted().iter().filter(|perhaps| **perhaps).count();
+    let perhaps = (perhaps > 0).then(|| {
+        format!("pages are of different moments: {perhaps} superseded or deleted rows are listed that compaction may have taken meanwhile")
+    });
+    salvage.lacks_wal().then(|| NO_WAL.to_owned()).into_iter().chain(perhaps).collect()
+}
 
 fn foreign(salvage: &Salvage, wal: Reading) -> Option<WalVerdict> {
     match salvage.wal_fit() {

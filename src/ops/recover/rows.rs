@@ -45,14 +45,20 @@ pub struct RowLine {
     pub grade: Evidence,
     /// Where it was found.
     pub source: &'static str,
+    /// Whether compaction may have taken it: the file was copied meanwhile. Such a row is right, and perhaps past.
+    pub perhaps_compacted: bool,
 }
 
 /// The rows of the table, or those of the past.
 pub fn row_lines(found: &Salvaged, past: bool) -> Box<dyn Iterator<Item = RowLine> + '_> {
     match found {
         Salvaged::Kine(salvage) => {
-            let rows = if past { &salvage.past } else { &salvage.rows };
-            Box::new(rows.iter().map(move |row| line(salvage, row)))
+            if past {
+                return Box::new(salvage.past.iter().map(move |row| line(salvage, row)));
+            }
+            let perhaps = salvage.perhaps_compacted();
+            let line = move |(row, perhaps_compacted)| RowLine { perhaps_compacted, ..line(salvage, row) };
+            Box::new(salvage.rows.iter().zip(perhaps).map(line))
         }
         Salvaged::Etcd(salvage) => {
             let rows = if past { &salvage.past } else { &salvage.rows };
@@ -83,6 +89,7 @@ fn etcd_line(salvage: &etcd::salvage::Salvage, row: &etcd::salvage::Row) -> RowL
         old_value: Digest::Null,
         grade: row.evidence,
         source: row.source.name(),
+        perhaps_compacted: false,
     }
 }
 
@@ -115,5 +122,6 @@ fn line(salvage: &Salvage, row: &Row) -> RowLine {
         old_value: digest(row.old_value),
         grade: if whole { row.evidence } else { Evidence::Doubtful },
         source: row.source.name(),
+        perhaps_compacted: false,
     }
 }

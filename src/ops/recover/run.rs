@@ -7,7 +7,7 @@ use super::search::{Found, Salvaged};
 use super::{Options, etcd, kine};
 use crate::ops::convert::{self, Convert, ConvertError, Phase, Plan, PlanError, Target};
 use crate::ops::output::{Destination, Kind, OutputError};
-use crate::ops::store::{self, OpenError};
+use crate::ops::store::{self, OpenError, OpenStore};
 use crate::source::{Choice, SourceError};
 
 /// Why nothing was written.
@@ -114,13 +114,13 @@ fn write(
     let failed = |source| OutputError::Io { path: destination.path().to_owned(), source };
     let mut file = destination.temporary()?;
     let plain = convert::Options::plain(own);
-    convert::write_file(&plain, own, plan, file.as_file_mut(), &mut |done| progress(Phase::Writing, done, total))?;
-    file.as_file().sync_all().map_err(failed)?;
+    let syncing =
+        convert::write_file(&plain, own, plan, file.as_file_mut(), &mut |done| progress(Phase::Writing, done, total))?;
     if !progress(Phase::Checking, total, total) {
         return Err(ConvertError::Interrupted.into());
     }
-    let made = store::open(file.path(), &Choice::default()).map_err(RecoverError::ReadBack)?;
-    convert::planned(plan, &made.store).map_err(|mismatch| RecoverError::Mismatch(mismatch.to_string()))?;
+    let handle = file.as_file().try_clone().map_err(failed)?;
+    let made = convert::while_synced(syncing, &[handle], || read_back(file.path(), plan))??;
     found.watch.check()?;
     let target = destination.path().display().to_string();
     if own == to {
@@ -156,4 +156,11 @@ fn write(
         current_revision: report.current_revision,
         compact_revision: report.compact_revision,
     })
+}
+
+/// Opens what was written as any user would, and compares it with the plan.
+fn read_back(path: &Path, plan: &Plan<'_>) -> Result<OpenStore, RecoverError> {
+    let made = store::open(path, &Choice::default()).map_err(RecoverError::ReadBack)?;
+    convert::planned(plan, &made.store).map_err(|mismatch| RecoverError::Mismatch(mismatch.to_string()))?;
+    Ok(made)
 }

@@ -46,6 +46,8 @@ pub struct Known {
 #[derive(Clone, Default)]
 pub(super) struct OfKey {
     pub values: Vec<Known>,
+    /// Where the value of a revision is among them.
+    at: HashMap<i64, usize>,
     pub deleted_at: Option<i64>,
     /// Revisions at which it was written, whether the value is known or not.
     pub newest_known: Option<i64>,
@@ -55,14 +57,14 @@ impl OfKey {
     /// Adds a value. The same revision from a better source counts.
     pub fn add(&mut self, known: Known) {
         self.newest_known = self.newest_known.max(known.revision);
-        if let Some(same) =
-            self.values.iter_mut().find(|other| other.revision.is_some() && other.revision == known.revision)
-        {
+        let at = known.revision.and_then(|revision| self.at.get(&revision));
+        if let Some(same) = at.and_then(|&at| self.values.get_mut(at)) {
             if (known.evidence, known.source) < (same.evidence, same.source) {
                 *same = known;
             }
             return;
         }
+        self.at.extend(known.revision.map(|revision| (revision, self.values.len())));
         self.values.push(known);
     }
 

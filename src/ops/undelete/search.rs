@@ -9,8 +9,12 @@ use super::found::{Found, Known, OfKey, Source};
 use super::merge::merge;
 use crate::bolt::{Bolt, PageNo, PageSet};
 use crate::etcd::keyvalue::{KeyValue, RowKey};
-use crate::model::{Change, Evidence, History, Op, ReadValue, ValueRef};
+use crate::kine::salvage::{Held, Salvage};
+use crate::kine::schema::COMPACT_KEY;
+use crate::model::{Change, Evidence, History, Op, ReadValue, ValueRef, is_gap};
 use crate::ops::store::{OpenStore, Store};
+use crate::source::Files;
+use crate::sqlite::Reading;
 
 /// What is looked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,10 +34,7 @@ pub fn undelete(source: &OpenStore, wanted: Wanted) -> Undeleted {
     let mut notes = Vec::new();
     if !wanted.rows_only {
         match &source.store {
-            Store::Kine(_) => notes.push(
-                "free pages and remains of rows in kine's file are not searched: only what its rows still say"
-                    .to_owned(),
-            ),
+            Store::Kine(_) => of_free_bytes(source, &mut found),
             Store::Etcd(store) => of_free_pages(store, &mut found),
         }
     }
@@ -97,6 +98,34 @@ fn of_old_values(store: &crate::kine::Store, found: &mut Found) {
             value: (values.clone(), old),
             create_revision: (row.create_revision > 0).then_some(row.create_revision),
         });
+    }
+}
+
+/// Rows that compaction took from kine's table, in free pages, remains of pages, and frames of the WAL that are no more used.
+fn of_free_bytes(source: &OpenStore, found: &mut Found) {
+    let Files::Sqlite { db, wal } = &source.files else { return };
+    let history = source.store.history();
+    let salvage = Salvage::of(db, wal.as_ref(), Reading::Use);
+    let values = salvage.history.values();
+    for row in &salvage.past {
+        let name = salvage.history.keys().get(row.key);
+        // kine's own row is no object, and a gap row none either.
+        if name == COMPACT_KEY || row.id.is_some_and(|id| is_gap(name, id)) {
+            continue;
+        }
+        let Some(of_key) = part(history, found, name) else { continue };
+        match (row.deleted, row.id, row.value) {
+            (Some(true), Some(id), _) => of_key.deleted(id),
+            (Some(true), ..) => {}
+            (_, revision, Held::Known(value)) => of_key.add(Known {
+                revision,
+                source: Source::Free,
+                evidence: row.evidence,
+                value: (values.clone(), value),
+                create_revision: if row.created == Some(true) { revision } else { row.create_revision },
+            }),
+            _ => {}
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -144,14 +145,35 @@ fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-/// A server that ends with this value.
-struct Server(Child);
+/// A server that ends with this value, and with this process where that is killed.
+struct Server {
+    child: Child,
+    watcher: Option<Child>,
+}
+
+impl Server {
+    /// Has a shell wait for the end of a pipe whose other end this process holds: whatever ends it, the shell then ends the
+    /// server, and removes the copy that it works on. Without a shell nobody does.
+    fn watched(child: Child, dir: &Path) -> Self {
+        const WATCH: &str = r#"read -r _; kill -9 "$0"; rm -rf -- "$1""#;
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", WATCH]).arg(child.id().to_string()).arg(dir).env("PATH", "/usr/bin:/bin");
+        // In a group of its own, no Ctrl-C of the terminal reaches it.
+        shell.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        Self { child, watcher: shell.spawn().ok() }
+    }
+}
 
 impl Drop for Server {
     fn drop(&mut self) {
         // It works on a copy: nothing is lost by ending it at once.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        // As long as nobody waited for the server, its number is nobody else's.
+        if let Some(watcher) = &mut self.watcher {
+            let _ = watcher.kill();
+            let _ = watcher.wait();
+        }
+        let _ = self.child.wait();
     }
 }
 
@@ -209,14 +231,14 @@ impl<'a> Trial<'a> {
         let log = self.dir.path().join(format!("log-{}", self.logs));
         let out = File::create(&log)?;
         let child = command.stdout(out.try_clone()?).stderr(out).spawn()?;
-        Ok((Server(child), log))
+        Ok((Server::watched(child, self.dir.path()), log))
     }
 
     /// Runs a program to its end; whether it was content, and what it said.
     fn run(&mut self, command: Command) -> Result<(bool, String), Outcome> {
         let (mut server, log) = self.start(command)?;
         loop {
-            if let Some(status) = server.0.try_wait()? {
+            if let Some(status) = server.child.try_wait()? {
                 let said = fs::read(&log)?;
                 return Ok((status.success(), String::from_utf8_lossy(&said).into_owned()));
             }
@@ -330,7 +352,7 @@ impl<'a> Trial<'a> {
             if ["future revision", "has been compacted"].iter().any(|what| answer.contains(what)) {
                 return Ok(Served { revision: 0, keys: None });
             }
-            if server.0.try_wait()?.is_some() || is_hopeless(&said()) {
+            if server.child.try_wait()?.is_some() || is_hopeless(&said()) {
                 return Err(Outcome::Refuses(version.to_owned(), said()));
             }
             self.patience()?;

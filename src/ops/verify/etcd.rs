@@ -12,7 +12,7 @@ use crate::etcd::hash::Trailer;
 use crate::etcd::keyvalue::{KeyValue, RowKey};
 use crate::etcd::replay::Replayed;
 use crate::etcd::wal::Wal;
-use crate::etcd::{Meta, Store};
+use crate::etcd::{Effect, Meta, Store};
 use crate::ops::finding::{Findings, Id, Severity};
 use crate::ops::store::OpenStore;
 use crate::source::Files;
@@ -234,9 +234,13 @@ fn log(store: &Store, wal: &Wal, name: &str, findings: &mut Findings) {
         findings.add(Severity::Note, Id::LOG_REFUSED, name, text, "");
     }
     if let Some(missing) = store.missing_effect(wal) {
+        let effect = match missing.effect {
+            Effect::Revision(revision) => format!("revision {revision}"),
+            Effect::Lease(id) => format!("lease {id:x}"),
+        };
         let text = format!(
-            "the database says that it has applied entry {} ({}), and revision {}, which that made, is not there as the log has it",
-            missing.index, missing.request, missing.revision
+            "the database says that it has applied entry {} ({}), and {effect}, which that made, is not there as the log has it",
+            missing.index, missing.request
         );
         let hint = "etcd 3.5.0 to 3.5.2 could lose writes so in a crash: compare with another member, or apply that object anew";
         findings.add(Severity::Loss, Id::EFFECT_MISSING, name, text, hint);

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::super::field::u32_at;
 use super::super::header::PageNo;
-use super::images::Images;
+use super::images::{Images, ManyPages};
 
 /// Leaves below which a page that nothing leads to is not taken for a trunk: content may look like a short one.
 const FEWEST_LEAVES: usize = 8;
@@ -15,7 +15,7 @@ const FEWEST_LEAVES: usize = 8;
 #[derive(Clone, Debug, Default)]
 pub struct Freelist {
     /// The pages it claims, trunks included.
-    pub pages: HashSet<PageNo>,
+    pub(super) pages: ManyPages,
     /// Whether it was read to its end, and is as long as the header says: then all other pages are in use.
     pub complete: bool,
 }
@@ -33,10 +33,13 @@ impl Freelist {
 
     /// Trunk pages that no header leads to. One that another trunk names as a leaf was a trunk once.
     fn add_lost_trunks(&mut self, images: &Images) {
-        let numbers: Vec<PageNo> = (2..=images.page_count()).filter_map(PageNo::new).collect();
+        let numbers = images.numbers();
         let trunks: HashMap<PageNo, (Vec<PageNo>, Option<PageNo>)> = numbers
             .par_iter()
             .filter_map(|&no| {
+                if no == PageNo::FIRST {
+                    return None;
+                }
                 let (_, page) = images.page(super::World::Current, no)?;
                 let leaves = trunk_leaves(page, images)?;
                 let distinct: HashSet<&PageNo> = leaves.iter().collect();

@@ -1,6 +1,7 @@
 //! Every image of every page.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
@@ -60,6 +61,15 @@ pub enum WalFit {
     Foreign(Vec<String>),
 }
 
+/// Something for each of many pages.
+pub(super) type OfPages<T> = HashMap<PageNo, T, foldhash::fast::RandomState>;
+/// Many pages.
+pub(super) type ManyPages = HashSet<PageNo, foldhash::fast::RandomState>;
+
+/// Overflow pages that are followed for each image, all chains together: cells of a file that means harm all claim the same long
+/// chain.
+const MOST_FOLLOWED: u64 = 256;
+
 /// One image of a page.
 #[derive(Clone, Copy, Debug)]
 pub struct Looked<'a> {
@@ -86,13 +96,16 @@ pub struct Images {
     header: Option<Header>,
     page_count: u32,
     /// The newest usable frame of each page.
-    overlay: HashMap<PageNo, usize>,
+    overlay: OfPages<usize>,
     /// The same of a WAL that does not belong to the file.
-    beside: HashMap<PageNo, usize>,
+    beside: OfPages<usize>,
     /// All proven frames of each page, ascending.
-    frames_of: HashMap<PageNo, Vec<usize>>,
+    frames_of: OfPages<Vec<usize>>,
+    /// For each frame the last one of its transaction, as far as it goes.
+    ends: Vec<usize>,
     freelist: Freelist,
-    reached: Option<HashSet<PageNo>>,
+    reached: Option<ManyPages>,
+    followed: AtomicU64,
     damage: Vec<Damage>,
 }
 
@@ -115,7 +128,8 @@ impl Images {
         }
         let closed = wal.as_ref().map(Wal::closed).unwrap_or_default();
         let (mut overlay, frames_of) = wal.as_ref().map(|wal| newest_frames(wal, &closed)).unwrap_or_default();
-        let beside = if is_foreign { std::mem::take(&mut overlay) } else { HashMap::new() };
+        let beside = if is_foreign { std::mem::take(&mut overlay) } else { OfPages::default() };
+        let ends = wal.as_ref().map(ends).unwrap_or_default();
         let in_wal = frames_of.keys().map(|page| page.get()).max().unwrap_or(0);
         let in_file = u32::try_from(main.len() / geometry.page_size().bytes()).unwrap_or(u32::MAX);
         let mut images = Self {
@@ -130,8 +144,10 @@ impl Images {
             overlay,
             beside,
             frames_of,
+            ends,
             freelist: Freelist::default(),
             reached: None,
+            followed: AtomicU64::new(0),
             damage,
         };
         images.header = images.find_header();
@@ -174,7 +190,7 @@ impl Images {
             tell("file-truncated", format!("it ends {torn} bytes into a page"));
         }
         let lock_byte = self.geometry.page_size().lock_byte_page();
-        let numbers: Vec<PageNo> = (1..=self.page_count).filter_map(PageNo::new).collect();
+        let numbers = self.numbers();
         let (zero, foreign) = numbers
             .par_iter()
             .filter(|&&no| no != lock_byte && !self.freelist.pages.contains(&no))
@@ -203,6 +219,23 @@ impl Images {
     /// The header, where one can be read.
     pub fn header(&self) -> Option<&Header> {
         self.header.as_ref()
+    }
+
+    /// The pages that have an image: those of the file, and what the WAL has beyond it.
+    pub(super) fn numbers(&self) -> Vec<PageNo> {
+        let in_file = self.main.len() / self.geometry.page_size().bytes();
+        let in_file = u32::try_from(in_file).unwrap_or(u32::MAX);
+        let mut beyond: Vec<PageNo> = self.frames_of.keys().copied().filter(|no| no.get() > in_file).collect();
+        beyond.sort_unstable();
+        (1..=in_file).filter_map(PageNo::new).chain(beyond).collect()
+    }
+
+    /// Whether so many more pages of a chain may be followed.
+    pub fn may_follow(&self, pages: u32) -> bool {
+        let images = u64::from(u32::try_from(self.main.len() / self.geometry.page_size().bytes()).unwrap_or(u32::MAX));
+        let images = images + self.ends.len() as u64 + MOST_FOLLOWED;
+        let before = self.followed.fetch_add(pages.into(), Ordering::Relaxed);
+        before <= images.saturating_mul(MOST_FOLLOWED)
     }
 
     /// The highest page number that has an image.
@@ -275,10 +308,11 @@ impl Images {
     fn frame_for(&self, at: usize, no: PageNo) -> Option<usize> {
         let wal = self.wal.as_ref()?;
         let salts = wal.frames().get(at)?.salts;
-        let end = wal.frames().get(at..)?.iter().position(|frame| frame.commit.is_some() || frame.salts != salts);
-        let end = end.map_or(wal.frames().len(), |end| at + end);
+        let end = *self.ends.get(at)?;
         let same = |frame: &&usize| wal.frames().get(**frame).is_some_and(|frame| frame.salts == salts);
-        self.frames_of.get(&no)?.iter().filter(same).copied().take_while(|&frame| frame <= end).last()
+        let frames = self.frames_of.get(&no)?;
+        let upto = frames.partition_point(|&frame| frame <= end);
+        frames.get(..upto)?.iter().rev().find(same).copied()
     }
 
     fn main_page(&self, no: PageNo) -> Option<&[u8]> {
@@ -297,24 +331,25 @@ impl Images {
 
     /// All images that are not nothing but zeros. The newest come first.
     pub fn all(&self) -> Vec<Looked<'_>> {
-        let mut all: Vec<Looked<'_>> = Vec::new();
-        for no in (1..=self.page_count).filter_map(PageNo::new) {
-            let Some((frame, bytes)) = self.page(World::Current, no) else { continue };
+        let of_page = |no: &PageNo| {
+            let no = *no;
+            let Some((frame, bytes)) = self.page(World::Current, no) else { return [None, None] };
             let of_log = frame.and_then(|frame| self.wal.as_ref()?.frames().get(frame)).map(|frame| frame.state);
             let stand = match of_log {
                 _ if self.is_free(no) => Stand::Free,
                 None | Some(FrameState::Committed) => Stand::Now,
                 Some(_) => Stand::Log,
             };
-            all.push(Looked { no, stand, world: World::Current, frame, bytes });
-            if let Some(bytes) = frame.and_then(|_| self.main_page(no)) {
-                all.push(Looked { no, stand: Stand::Covered, world: World::Main, frame: None, bytes });
-            }
-        }
-        let Some(wal) = &self.wal else {
-            all.retain(|image| !is_zero(image.bytes));
-            return all;
+            let now = Looked { no, stand, world: World::Current, frame, bytes };
+            let covered = frame.and_then(|_| self.main_page(no));
+            let covered =
+                covered.map(|bytes| Looked { no, stand: Stand::Covered, world: World::Main, frame: None, bytes });
+            [Some(now), covered].map(|image| image.filter(|image| !is_zero(image.bytes)))
         };
+        let numbers = self.numbers();
+        let mut all: Vec<Looked<'_>> =
+            numbers.par_iter().flat_map_iter(|no| of_page(no).into_iter().flatten()).collect();
+        let Some(wal) = &self.wal else { return all };
         for (at, frame) in wal.frames().iter().enumerate() {
             let (Some(no), Some(bytes)) = (frame.page, wal.page(at)) else { continue };
             if self.overlay.get(&no) == Some(&at) {
@@ -328,9 +363,10 @@ impl Images {
                 true if newest && closed => Stand::Covered,
                 true => Stand::Earlier,
             };
-            all.push(Looked { no, stand, world: World::Frame(at), frame: Some(at), bytes });
+            if !is_zero(bytes) {
+                all.push(Looked { no, stand, world: World::Frame(at), frame: Some(at), bytes });
+            }
         }
-        all.retain(|image| !is_zero(image.bytes));
         all
     }
 
@@ -374,10 +410,27 @@ fn open_wal(name: &FileName, bytes: Bytes, damage: &mut Vec<Damage>) -> Option<W
     }
 }
 
+/// For each frame the one that commits it, or the first of other salts, or the number of frames.
+fn ends(wal: &Wal) -> Vec<usize> {
+    let frames = wal.frames();
+    let mut ends = vec![frames.len(); frames.len()];
+    let mut end = frames.len();
+    for (at, (frame, slot)) in frames.iter().zip(&mut ends).enumerate().rev() {
+        if frames.get(at + 1).is_some_and(|next| next.salts != frame.salts) {
+            end = at + 1;
+        }
+        if frame.commit.is_some() {
+            end = at;
+        }
+        *slot = end;
+    }
+    ends
+}
+
 /// The newest usable frame of each page, and all proven frames of each page.
-fn newest_frames(wal: &Wal, closed: &[bool]) -> (HashMap<PageNo, usize>, HashMap<PageNo, Vec<usize>>) {
-    let mut newest = HashMap::new();
-    let mut all: HashMap<PageNo, Vec<usize>> = HashMap::new();
+fn newest_frames(wal: &Wal, closed: &[bool]) -> (OfPages<usize>, OfPages<Vec<usize>>) {
+    let mut newest = OfPages::default();
+    let mut all: OfPages<Vec<usize>> = OfPages::default();
     for (at, frame) in wal.frames().iter().enumerate() {
         let Some(page) = frame.page else { continue };
         if frame.proven {

@@ -1,13 +1,13 @@
 //! The entries of indexes in their order, and where the order is broken: what does not stand between two entries that follow
 //! each other is not in the index.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use rayon::prelude::*;
 
 use super::super::header::{PageNo, TreeKind};
 use super::super::page::BtreePage;
-use super::images::{Images, World};
+use super::images::{Images, ManyPages, OfPages, World};
 
 /// Deeper than any tree of a file that fits a page number.
 const DEEPEST: usize = 24;
@@ -34,14 +34,14 @@ impl Images {
     /// All index pages in use, walked from those that no other leads to. But for the roots that the schema names, a walk begins
     /// and ends in a gap: it may have gone on in a page that is lost. The order of entries is to be checked by whoever can read them.
     pub fn index_order(&self) -> Vec<Step> {
-        let numbers: Vec<PageNo> = (1..=self.page_count()).filter_map(PageNo::new).collect();
+        let numbers = self.numbers();
         let pages: Vec<(PageNo, Vec<PageNo>)> = numbers
             .par_iter()
             .filter(|&&no| self.is_in_use(no))
             .filter_map(|&no| Some((no, children(&index_page(self, no)?))))
             .collect();
-        let claimed: HashSet<PageNo> = pages.iter().flat_map(|(_, children)| children).copied().collect();
-        let in_use: HashMap<PageNo, bool> = pages.iter().map(|(no, _)| (*no, false)).collect();
+        let claimed: ManyPages = pages.iter().flat_map(|(_, children)| children).copied().collect();
+        let in_use: OfPages<bool> = pages.iter().map(|(no, _)| (*no, false)).collect();
         let mut walk = Walk { images: self, seen: in_use, steps: vec![Step::Gap] };
         let roots: HashSet<PageNo> = super::reach::schema_roots(self).into_iter().collect();
         for (no, _) in pages.iter().filter(|(no, _)| !claimed.contains(no)) {
@@ -67,7 +67,7 @@ fn children(page: &BtreePage<'_>) -> Vec<PageNo> {
 struct Walk<'a> {
     images: &'a Images,
     /// The pages in use, and whether the walk was there.
-    seen: HashMap<PageNo, bool>,
+    seen: OfPages<bool>,
     steps: Vec<Step>,
 }
 

@@ -1,27 +1,27 @@
 //! Which pages some tree leads to, where the freelist does not say.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use rayon::prelude::*;
 
 use super::super::header::{PageNo, TreeKind};
 use super::super::page::{BtreePage, PageKind};
-use super::images::{Images, World};
+use super::images::{Images, ManyPages, OfPages, World};
 
 /// Deeper than any tree of a file that fits a page number.
 const DEEPEST: usize = 24;
 
 /// The pages below the roots that the schema names, and below interior pages that no other page leads to where the schema
 /// is lost. A page that two trees claim belongs to the first.
-pub(super) fn reached(images: &Images) -> HashSet<PageNo> {
-    let numbers: Vec<PageNo> = (1..=images.page_count()).filter_map(PageNo::new).collect();
-    let children: HashMap<PageNo, Vec<PageNo>> =
+pub(super) fn reached(images: &Images) -> ManyPages {
+    let numbers = images.numbers();
+    let children: OfPages<Vec<PageNo>> =
         numbers.par_iter().filter_map(|&no| Some((no, children(images, no)?))).collect();
     let mut roots = schema_roots(images);
     if roots.is_empty() {
         roots = orphans(images, &children);
     }
-    let mut reached = HashSet::from([PageNo::FIRST]);
+    let mut reached = ManyPages::from_iter([PageNo::FIRST]);
     for root in roots {
         let mut open = vec![(root, 0)];
         while let Some((no, depth)) = open.pop() {
@@ -61,9 +61,9 @@ fn tree_page(images: &Images, no: PageNo) -> Option<BtreePage<'_>> {
 }
 
 /// Interior pages that no other leads to, those with most pages below them first.
-fn orphans(images: &Images, children: &HashMap<PageNo, Vec<PageNo>>) -> Vec<PageNo> {
+fn orphans(images: &Images, children: &OfPages<Vec<PageNo>>) -> Vec<PageNo> {
     let in_use = children.iter().filter(|(no, _)| !images.freelist().pages.contains(no));
-    let claimed: HashSet<PageNo> = in_use.flat_map(|(_, children)| children).copied().collect();
+    let claimed: ManyPages = in_use.flat_map(|(_, children)| children).copied().collect();
     let mut roots: Vec<(usize, PageNo)> = children
         .keys()
         .filter(|no| !claimed.contains(no) && !images.freelist().pages.contains(no))
@@ -74,7 +74,7 @@ fn orphans(images: &Images, children: &HashMap<PageNo, Vec<PageNo>>) -> Vec<Page
     roots.into_iter().map(|(_, no)| no).take(8).collect()
 }
 
-fn below(children: &HashMap<PageNo, Vec<PageNo>>, root: PageNo) -> usize {
+fn below(children: &OfPages<Vec<PageNo>>, root: PageNo) -> usize {
     let mut seen = HashSet::new();
     let mut open = vec![(root, 0)];
     while let Some((no, depth)) = open.pop() {

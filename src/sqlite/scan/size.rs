@@ -1,5 +1,7 @@
 //! The page size of a file whose header may be lost or lie.
 
+use rayon::prelude::*;
+
 use super::super::field::u16_at;
 use super::super::header::{Geometry, Header, PageNo, PageSize};
 use super::super::page::{BtreePage, PageKind};
@@ -10,15 +12,17 @@ const SAMPLE: usize = 4096;
 /// The geometry that most leaf pages agree with; the header's own unless the pages refute it.
 pub(super) fn geometry(main: &[u8], wal: Option<PageSize>) -> Geometry {
     let said = Header::parse(main).ok().map(|header| header.geometry);
-    let votes = |size: PageSize| votes(main, Geometry::without_reserve(size));
+    let sizes: Vec<PageSize> = sizes().collect();
+    let votes_of = |size: &PageSize| (votes(main, Geometry::without_reserve(*size)), *size);
+    let all: Vec<(usize, PageSize)> = sizes.par_iter().map(votes_of).collect();
     if let Some(said) = said {
-        let own = votes_of(main, said);
+        let own = votes(main, said);
         // A file of one page has no other leaf to ask.
-        if own > 0 && sizes().all(|size| votes(size) <= 2 * own) {
+        if own > 0 && all.iter().all(|(votes, _)| *votes <= 2 * own) {
             return said;
         }
     }
-    let best = sizes().map(|size| (votes(size), size)).max_by_key(|(votes, _)| *votes);
+    let best = all.into_iter().max_by_key(|(votes, _)| *votes);
     match (best, wal, said) {
         (Some((votes, size)), ..) if votes > 0 => Geometry::without_reserve(size),
         (_, Some(size), _) => Geometry::without_reserve(size),
@@ -29,10 +33,6 @@ pub(super) fn geometry(main: &[u8], wal: Option<PageSize>) -> Geometry {
 
 fn sizes() -> impl Iterator<Item = PageSize> {
     (9..=16).filter_map(|shift| PageSize::new(1 << shift))
-}
-
-fn votes_of(main: &[u8], geometry: Geometry) -> usize {
-    votes(main, geometry)
 }
 
 /// How many leaf pages of this size there are whose cells fill the page to its last byte, as the first cell of every page

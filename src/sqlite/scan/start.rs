@@ -22,8 +22,7 @@ impl Images {
     /// How many pages are missing before the first, as the interior pages of tables tell it: with that number the pages that
     /// they name hold the rowids that they say.
     pub fn missing_at_start(&self) -> Option<u32> {
-        let children: Vec<Child> =
-            (1..=self.page_count()).filter_map(PageNo::new).flat_map(|no| named(self, no)).collect();
+        let children: Vec<Child> = self.numbers().into_iter().flat_map(|no| named(self, no)).collect();
         let held = |missing: u32| children.iter().filter(|child| holds(self, child, missing)).count();
         let counts: Vec<(usize, Reverse<u32>)> =
             (0..=FARTHEST).map(|missing| (held(missing), Reverse(missing))).collect();
