@@ -23,7 +23,7 @@ fn the_documentation_has_the_key_table() {
 
 #[test]
 fn no_key_has_two_meanings_on_one_screen() {
-    for place in Place::ALL {
+    for &place in Place::ALL {
         let mut seen = std::collections::BTreeSet::new();
         for binding in KEYS.iter().filter(|binding| binding.places.contains(&place)) {
             assert!(!binding.what.is_empty() && !binding.keys.is_empty());
@@ -35,18 +35,22 @@ fn no_key_has_two_meanings_on_one_screen() {
     }
 }
 
+/// A file that may be written.
+const EXPORTED: &str = concat!("=", env!("CARGO_TARGET_TMPDIR"), "/exported-by-a-key.yaml");
+
 /// The screens, each reached by its keys.
-const WAYS: [(Place, &[&str]); 11] = [
+const WAYS: [(Place, &[&str]); 12] = [
     (Place::Overview, &["down", "right"]),
     (Place::Table, &[":po", "enter", "/e", "enter", "n", "space", "down", "right"]),
     (Place::Object, &[":po", "enter", "enter", "/a", "enter", "right", "down"]),
     (Place::History, &[":lease", "enter", "enter", "h", "down", "right", "pgdn"]),
+    (Place::Compare, &["v", "=400", "enter", "/a", "enter", "down", "space", "down", "right", "pgdn"]),
     (Place::Keys, &["r", "down", "enter", "down", "right"]),
     (Place::Leases, &["l", "down", "right"]),
     (Place::Sizes, &["s", "enter", "space", "down", "right"]),
     (Place::Search, &["f", "=nginx", "enter", "space", "down", "right"]),
     (Place::Page, &[":po", "enter", "b", "/0", "enter", "right", "down"]),
-    (Place::Export, &[":po", "enter", "space", "space", "e", "down", "down"]),
+    (Place::Export, &[":po", "enter", "space", "space", "e", "ctrl-u", EXPORTED, "down", "down"]),
     (Place::Health, &["!", "/e", "enter", "down", "right"]),
 ];
 

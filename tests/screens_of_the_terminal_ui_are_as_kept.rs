@@ -25,6 +25,7 @@ fn views() -> Vec<(&'static str, PathBuf, Vec<&'static str>)> {
         ("secret-masked", etcd(), vec![":secrets", "enter", "enter"]),
         ("secret-closed", kine(), vec![":secrets", "enter", "enter"]),
         ("history", etcd(), vec![":lease", "enter", "enter", "h", "down"]),
+        ("differences", etcd(), vec!["v", "=400", "enter", "down", "down", "down"]),
         ("keys", etcd(), vec!["r", "down", "enter"]),
         ("leases", etcd(), vec!["l"]),
         ("past", etcd(), vec!["t", "=400", "enter", ":po", "enter"]),

@@ -5,6 +5,9 @@
 mod fixtures;
 mod screens;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use kinescope::tui::ask::Became;
 use kinescope::tui::state::{Phase, View};
 use screens::Session;
 
@@ -215,4 +218,53 @@ fn bytes_of_secrets_are_masked_on_their_page_too() {
     assert!(!session.screen().contains("Opaque"));
     session.press(&["x"]);
     assert!(!session.screen().contains("(masked: it is of a Secret"));
+}
+
+/// The signs and keys of what is listed as different; two stores are compared by what the engine listed of each.
+#[test]
+fn differences_are_those_between_what_the_engine_listed() {
+    let dir = fixtures::unpacked("etcd-3.6");
+    let (_, early) = fixtures::listing(&dir.join("early.listing.json"));
+    let (revision, middle) = fixtures::listing(&dir.join("middle.listing.json"));
+    let mut session = Session::open(&dir.join("middle.snapshot"), SIZE);
+    let other = format!("={}", dir.join("early.snapshot").display());
+    session.press(&["v", &other, "enter", "n"]);
+    let View::Compare(differences) = &session.state.top().unwrap().view else { panic!("no differences") };
+    let found = differences.found.clone().unwrap();
+    assert_eq!(found.new, format!("this store at revision {}", kinescope::render::count(revision as u64)));
+    let keys = |listed: &[fixtures::Listed]| -> BTreeMap<String, i64> {
+        listed.iter().map(|listed| (listed.key.clone(), listed.mod_revision)).collect()
+    };
+    let (early, middle) = (keys(&early), keys(&middle));
+    let named = |became: Became| -> BTreeSet<String> {
+        let own = found.objects.iter().filter(|object| object.became == became);
+        own.map(|object| String::from_utf8(object.key.clone()).unwrap()).collect()
+    };
+    let only = |a: &BTreeMap<String, i64>, b: &BTreeMap<String, i64>| -> BTreeSet<String> {
+        a.keys().filter(|key| !b.contains_key(*key)).cloned().collect()
+    };
+    assert_eq!(named(Became::Added), only(&middle, &early));
+    assert_eq!(named(Became::Removed), only(&early, &middle));
+    // A key that was not written in between is no difference.
+    for key in named(Became::Changed) {
+        assert_ne!(early[&key], middle[&key], "{key}");
+    }
+    assert!(!named(Became::Changed).is_empty() && !named(Became::Added).is_empty());
+    // Without what says nothing there is less, and what is gone is said.
+    session.press(&["n"]);
+    let View::Compare(differences) = &session.state.top().unwrap().view else { panic!("no differences") };
+    let quiet = differences.found.clone().unwrap();
+    assert!(quiet.hidden > 0 && quiet.objects.len() < found.objects.len());
+    assert!(session.screen().contains("differ in noise only, n shows"), "{}", session.screen());
+}
+
+#[test]
+fn what_cannot_be_compared_says_why() {
+    let dir = fixtures::unpacked("etcd-3.6");
+    let mut session = Session::open(&dir.join("middle.snapshot"), SIZE);
+    for (typed, told) in [("=/no/such/file", "/no/such/file"), ("=99999999", "this store has the revisions 1 to")] {
+        session.press(&["v", "ctrl-u", typed, "enter"]);
+        let screen = session.screen();
+        assert!(screen.contains("this cannot be compared") && screen.contains(told), "{screen}");
+    }
 }

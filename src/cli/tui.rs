@@ -72,7 +72,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     let start = tui::state::Start { path, options: args.keyring.shown(), config };
     tui::run(opening, start, theme)?;
     // Whoever left before the store was open has seen nothing of it.
-    if let Ok(watch) = watch.try_recv() {
+    for watch in watch.try_iter() {
         watch.check()?;
     }
     Ok(Outcome::Done)

@@ -68,6 +68,13 @@ impl Session {
                             .as_ref()
                             .is_none_or(|text| text.shown.and_then(|at| text.revisions.get(at)) != Some(&asked.1))
                 }
+                Some(View::Compare(differences)) => {
+                    differences.selected().is_some()
+                        && differences.diff.text.as_ref().is_none_or(|text| {
+                            differences.asked.1.as_ref().map(|key| kinescope::render::key(key)).as_ref()
+                                != Some(&text.title)
+                        })
+                }
                 _ => false,
             };
             let checked = state.checked.is_none() && !matches!(state.phase, Phase::Closed(_));

@@ -1,12 +1,14 @@
 //! Everything that the screen shows, as data. Nothing here draws, reads a store, or knows a terminal.
 
 mod dialog;
+mod differences;
 mod grid;
 
 pub use dialog::Dialog;
+pub use differences::Differences;
 pub use grid::{Grid, is_fuzzy};
 
-use super::ask::{Ask, By, Opened, Overview, Text, Trouble};
+use super::ask::{Ask, By, Opened, Overview, Text, Trouble, With};
 use super::keys::Place;
 use super::shell_word;
 use super::worker::Ticket;
@@ -54,6 +56,8 @@ pub enum PromptFor {
     Time,
     /// What to search everywhere.
     Search,
+    /// Another moment, or another store.
+    Compare,
 }
 
 /// What a list is of.
@@ -132,6 +136,8 @@ pub enum View {
         /// The number of the question for it, and its revision.
         asked: (Ticket, i64),
     },
+    /// What became of each object between two states.
+    Compare(Box<Differences>),
     /// The page that a value came from.
     Page {
         /// The key of the value.
@@ -218,6 +224,8 @@ pub struct State {
     pub next_ticket: Ticket,
     /// What all checks found; none while they are being made.
     pub checked: Option<super::ask::Checked>,
+    /// How far the answer to a question is.
+    pub progress: Option<(Ticket, String)>,
     /// Tenths of a second since something was asked.
     pub waited: u32,
     /// The user wants to leave.
@@ -234,6 +242,7 @@ impl Screen {
     pub fn grid(&self) -> Option<&Grid> {
         match &self.view {
             View::Overview { grid, .. } | View::List { grid, .. } | View::History { grid, .. } => Some(grid),
+            View::Compare(differences) => Some(&differences.grid),
             View::Object { .. } | View::Page { .. } | View::Health { .. } => None,
         }
     }
@@ -242,6 +251,7 @@ impl Screen {
     pub fn grid_mut(&mut self) -> Option<&mut Grid> {
         match &mut self.view {
             View::Overview { grid, .. } | View::List { grid, .. } | View::History { grid, .. } => Some(grid),
+            View::Compare(differences) => Some(&mut differences.grid),
             View::Object { .. } | View::Page { .. } | View::Health { .. } => None,
         }
     }
@@ -251,6 +261,7 @@ impl Screen {
         match &mut self.view {
             View::Object { reading, .. } | View::Page { reading, .. } | View::Health { reading } => Some(reading),
             View::History { diff, .. } => Some(diff),
+            View::Compare(differences) => Some(&mut differences.diff),
             View::Overview { .. } | View::List { .. } => None,
         }
     }
@@ -266,6 +277,7 @@ impl Screen {
             View::List { of: ListOf::Search(_), .. } => Place::Search,
             View::Object { .. } => Place::Object,
             View::History { .. } => Place::History,
+            View::Compare(_) => Place::Compare,
             View::Page { .. } => Place::Page,
             View::Health { .. } => Place::Health,
         }
@@ -295,6 +307,7 @@ impl State {
             reveal: false,
             next_ticket: super::worker::UNASKED + 1,
             checked: None,
+            progress: None,
             waited: 0,
             leaving: false,
         }
@@ -372,6 +385,9 @@ impl State {
             View::Page { key, revision, .. } => Ask::Page { key: *key, revision: *revision, reveal: self.reveal },
             View::History { key, .. } => Ask::History { key: *key, at },
             View::Health { .. } => Ask::Health,
+            View::Compare(differences) => {
+                Ask::Compare(With { other: differences.other.clone(), at, noise: differences.noise })
+            }
         }
     }
 
@@ -406,6 +422,14 @@ impl State {
                 let history = if *deleted { " --history" } else { "" };
                 format!("kinescope grep {path} -i {}{history}{namespace}{at}{reveal}{options}", shell_word(pattern))
             }
+            Some(View::Compare(differences)) => {
+                let all = if differences.noise { " --all" } else { "" };
+                let [old, new] = match &differences.found {
+                    Some(found) => found.arguments.clone(),
+                    None => [shell_word(&differences.other), path],
+                };
+                format!("kinescope diff {old} {new}{all}{reveal}{options}")
+            }
             // Bytes of a page are shown here alone; what is nearest is the value itself.
             Some(View::Page { revision, name, .. }) => {
                 format!("kinescope get {path} {} --raw --at {revision} | xxd", object(name))
@@ -425,7 +449,7 @@ impl State {
 
     /// The completions of the palette: what is typed leads to these.
     pub fn completions(&self, typed: &str) -> Vec<String> {
-        const SCREENS: [&str; 8] = ["overview", "keys", "leases", "sizes", "search", "health", "help", "q"];
+        const SCREENS: [&str; 9] = ["overview", "keys", "leases", "sizes", "search", "diff", "health", "help", "q"];
         let word = typed.split_whitespace().next().unwrap_or_default().to_lowercase();
         if typed.trim_start().contains(' ') {
             return Vec::new();

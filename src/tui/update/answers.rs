@@ -7,6 +7,13 @@ use crate::tui::worker::{Ticket, UNASKED};
 
 /// The store has answered.
 pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
+    if let Answer::Progress(told) = answer {
+        state.progress = Some((ticket, told));
+        return Asks::new();
+    }
+    if state.progress.as_ref().is_some_and(|(own, _)| *own == ticket) {
+        state.progress = None;
+    }
     if ticket == UNASKED {
         return about_the_store(state, answer);
     }
@@ -37,7 +44,11 @@ pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
         return Asks::new();
     }
     let is_top = state.top().is_some_and(|screen| screen.waiting == Some(ticket));
-    let is_diff = |screen: &Screen| matches!(&screen.view, View::History { asked, .. } if asked.0 == ticket);
+    let is_diff = |screen: &Screen| match &screen.view {
+        View::History { asked, .. } => asked.0 == ticket,
+        View::Compare(differences) => differences.asked.0 == ticket,
+        _ => false,
+    };
     let waits = |screen: &Screen| screen.waiting == Some(ticket) || is_diff(screen);
     let Some(screen) = state.stack.iter_mut().find(|screen| waits(screen)) else { return Asks::new() };
     let columns = match (&screen.view, &answer) {
@@ -46,10 +57,7 @@ pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
     };
     take(screen, answer, columns.map(Vec::as_slice));
     keep_in_view(state);
-    if is_top && matches!(state.top().map(|screen| &screen.view), Some(View::History { .. })) {
-        return ask_diff(state);
-    }
-    Asks::new()
+    if is_top { super::moved(state) } else { Asks::new() }
 }
 
 fn about_the_store(state: &mut State, answer: Answer) -> Asks {
@@ -99,6 +107,11 @@ fn take(screen: &mut Screen, mut answer: Answer, columns: Option<&[String]>) {
         (View::History { diff, .. }, Answer::Diff(text)) => {
             diff.top = 0;
             diff.text = Some(text);
+        }
+        (View::Compare(differences), Answer::Compared(compared)) => differences.take(*compared),
+        (View::Compare(differences), Answer::Diff(text)) => {
+            differences.diff.top = 0;
+            differences.diff.text = Some(text);
         }
         (_, Answer::Failed(trouble)) => screen.trouble = Some(trouble),
         _ => {}

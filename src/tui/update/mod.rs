@@ -1,6 +1,7 @@
 //! What actions and answers do to the state. Nothing here waits, draws or reads: questions to the store are handed back.
 
 mod answers;
+mod compare;
 mod export;
 mod prompt;
 mod reading;
@@ -153,6 +154,8 @@ pub fn act(state: &mut State, action: Action) -> Asks {
         Action::AllNamespaces | Action::OneNamespace => namespace(state, action),
         Action::Deleted | Action::Wide | Action::Managed | Action::Reveal => toggle(state, action),
         Action::Difference | Action::History => history(state),
+        Action::Compare => compare::prompt(state),
+        Action::Noise => compare::noise(state),
         Action::Older | Action::Newer => step(state, action == Action::Newer),
         Action::Now => to_moment(state, None),
         Action::RawKeys => {
@@ -250,7 +253,7 @@ fn go(state: &mut State, action: Action) -> Asks {
     let height = layout::rows(state);
     // Beside a list of changes, pages turn in the difference.
     let in_text = matches!(action, Action::PageUp | Action::PageDown)
-        && state.top().is_some_and(|screen| screen.place() == Place::History);
+        && state.top().is_some_and(|screen| matches!(screen.place(), Place::History | Place::Compare));
     let Some(screen) = state.stack.last_mut() else { return Asks::new() };
     match screen.grid_mut() {
         Some(grid) if !in_text => {
@@ -274,10 +277,10 @@ fn go(state: &mut State, action: Action) -> Asks {
 
 /// The cursor moved: beside a list of changes, another difference is wanted.
 pub(super) fn moved(state: &mut State) -> Asks {
-    if state.top().is_some_and(|screen| screen.place() == Place::History) {
-        answers::ask_diff(state)
-    } else {
-        Asks::new()
+    match state.top().map(Screen::place) {
+        Some(Place::History) => answers::ask_diff(state),
+        Some(Place::Compare) => compare::ask_one(state),
+        _ => Asks::new(),
     }
 }
 
@@ -295,6 +298,7 @@ fn sideways(state: &mut State, right: bool) -> Asks {
             | View::History { diff: reading, .. } => {
                 reading.left = by(reading.left, STEP);
             }
+            View::Compare(differences) => differences.diff.left = by(differences.diff.left, STEP),
         }
     }
     Asks::new()
@@ -322,6 +326,8 @@ fn open(state: &mut State, action: Action) -> Asks {
             let reading = Reading { search, ..Reading::default() };
             show(state, View::Object { key, revision, name, managed: false, reading })
         }
+        Some(Target::Branch(path)) => compare::fold(state, &path),
+        Some(target) if compare::nowhere(state, &target) => Asks::new(),
         Some(Target::Sum(by, within)) => show(state, list(ListOf::Sizes(by, Some(within)))),
         Some(Target::Kind(kind)) => show_kind(state, kind),
         Some(Target::Prefix(prefix)) => {
@@ -363,20 +369,25 @@ fn back(state: &mut State) -> Asks {
         grid.filter.clear();
         grid.refresh();
         grid.keep_in_view(height);
-        return Asks::new();
+        return compare::arrange(state);
     }
     if state.stack.len() < 2 {
         refuse(state, "this is the first screen; q leaves");
         return Asks::new();
     }
-    state.stack.pop();
+    // What only this screen waits for need not be worked out any more.
+    let left = state.stack.pop().and_then(|screen| screen.waiting);
+    let mut asks: Asks = left.map(|ticket| (ticket, Ask::GiveUp(ticket))).into_iter().collect();
     let namespace = state.namespace.clone();
     if let Some(Screen { view: View::List { grid, .. }, .. }) = state.stack.last_mut() {
         grid.namespace = namespace;
         grid.refresh();
     }
     keep_in_view(state);
-    if state.top().is_some_and(|screen| !screen.loaded) { ask_top(state) } else { Asks::new() }
+    if state.top().is_some_and(|screen| !screen.loaded) {
+        asks.extend(ask_top(state));
+    }
+    asks
 }
 
 fn sort(state: &mut State, action: Action) -> Asks {
@@ -447,8 +458,15 @@ fn toggle(state: &mut State, action: Action) -> Asks {
     if action != Action::Reveal {
         return ask_top(state);
     }
-    if let Some(Screen { view: View::History { asked, .. }, .. }) = state.stack.last_mut() {
-        asked.1 = -1;
+    match state.stack.last_mut().map(|screen| &mut screen.view) {
+        Some(View::History { asked, .. }) => asked.1 = -1,
+        // What differs is the same; only its text is another.
+        Some(View::Compare(differences)) => {
+            differences.asked.1 = None;
+            state.stack.iter_mut().rev().skip(1).for_each(|screen| screen.loaded = false);
+            return compare::ask_one(state);
+        }
+        _ => {}
     }
     ask_anew(state)
 }

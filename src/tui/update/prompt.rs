@@ -2,7 +2,7 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{Asks, act, ask_moment, ask_top, keep_in_view, reading, refuse, show_kind, to_moment};
+use super::{Asks, act, ask_moment, ask_top, compare, keep_in_view, reading, refuse, show_kind, to_moment};
 use crate::tui::keys::Action;
 use crate::tui::state::{Grid, ListOf, Prompt, PromptFor, Screen, State, View};
 
@@ -97,6 +97,7 @@ fn filtered(state: &mut State, prompt: &Prompt, given_up: bool) -> Asks {
         grid.filter = if given_up { String::new() } else { prompt.text.clone() };
         grid.refresh();
         keep_in_view(state);
+        return compare::arrange(state);
     }
     Asks::new()
 }
@@ -105,6 +106,7 @@ fn entered(state: &mut State, prompt: &Prompt) -> Asks {
     match prompt.what {
         PromptFor::Palette => palette(state, prompt),
         PromptFor::Search => searched(state, prompt, false),
+        PromptFor::Compare => compare::begin(state, &prompt.text),
         PromptFor::Find => {
             if state.top().is_some_and(|screen| screen.grid().is_some()) {
                 return filtered(state, prompt, false);
@@ -155,6 +157,10 @@ fn palette(state: &mut State, prompt: &Prompt) -> Asks {
         "sizes" => act(state, Action::Sizes),
         "search" => act(state, Action::Search),
         "health" => act(state, Action::Health),
+        "diff" => match prompt.text.trim_start().split_once(' ') {
+            Some((_, other)) => compare::begin(state, other),
+            None => compare::prompt(state),
+        },
         "help" => act(state, Action::Help),
         kind => {
             if let Some(namespace) = namespace {

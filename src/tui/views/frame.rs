@@ -92,12 +92,14 @@ pub fn footer(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             PromptFor::Find => "/",
             PromptFor::Time => "revision or time: ",
             PromptFor::Search => "search: ",
+            PromptFor::Compare => "compare with: ",
         };
         let room = columns.saturating_sub(width(sign) + 2);
         let typed = fit_end(&prompt.text, room);
         let at = area.x + (width(sign) + width(&typed)).min(columns.saturating_sub(1)) as u16;
         let hint = match (prompt.what, prompt.text.is_empty()) {
             (PromptFor::Time, true) => "1200  or  2026-01-02T15:04:05Z; empty: newest",
+            (PromptFor::Compare, true) => "a revision, a time, or a path, also PATH@REVISION",
             (PromptFor::Search, true) => "text or a regular expression, in keys and in objects as YAML",
             (PromptFor::Find, true) => "text, !text, -f letters; esc takes it away",
             (PromptFor::Palette, true) => "a kind and a namespace, or keys, leases, health, q; tab completes",
@@ -116,7 +118,13 @@ pub fn footer(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     }
     // What takes no time needs no word.
     if state.is_waiting() && state.waited > 1 {
-        let what = if matches!(state.phase, Phase::Opening) { "opening" } else { "reading" };
+        let waiting = state.top().and_then(|screen| screen.waiting);
+        let told = state.progress.as_ref().filter(|(ticket, _)| Some(*ticket) == waiting);
+        let what = match told {
+            _ if matches!(state.phase, Phase::Opening) => "opening",
+            Some((_, told)) => told.as_str(),
+            None => "reading",
+        };
         let (seconds, tenths) = (state.waited / 10, state.waited % 10);
         let text = format!(" {what} · {seconds}.{tenths} s · esc back, q quit");
         frame.render_widget(Line::styled(text, theme.dim()), area);

@@ -7,8 +7,8 @@ use ratatui::text::{Line, Span};
 
 use super::line;
 use crate::render;
-use crate::tui::ask::{Row, Tone};
-use crate::tui::state::{Grid, ListOf, Screen, State, View};
+use crate::tui::ask::{Compared, Row, Tone};
+use crate::tui::state::{Differences, Grid, ListOf, Screen, State, View};
 use crate::tui::text::{fit, padded, width};
 use crate::tui::theme::Theme;
 
@@ -42,6 +42,10 @@ fn title(state: &State, screen: &Screen, grid: &Grid, theme: Theme, columns: usi
             format!("{}search for {pattern}", if *deleted { "history " } else { "" })
         }
         View::History { name, .. } => format!("history of {name}"),
+        View::Compare(differences) => {
+            let Some(found) = &differences.found else { return Line::raw(" comparing") };
+            return compared(differences, found, theme, columns);
+        }
         View::Overview { .. } | View::Object { .. } | View::Page { .. } | View::Health { .. } => String::new(),
     };
     let count = match (grid.order.len(), grid.list.rows.len()) {
@@ -74,6 +78,23 @@ fn title(state: &State, screen: &Screen, grid: &Grid, theme: Theme, columns: usi
         Span::styled(more, theme.key()),
         Span::styled(note, theme.dim()),
     ])
+}
+
+/// `from A to B  +12 -3 ~41 · 390 hidden`
+fn compared(differences: &Differences, found: &Compared, theme: Theme, columns: usize) -> Line<'static> {
+    let counts = differences.counts();
+    let counts = if counts.is_empty() { "no difference".to_owned() } else { counts };
+    let hidden = match (found.hidden, differences.noise) {
+        (_, true) => " · with noise, n hides it".to_owned(),
+        (0, false) => String::new(),
+        (hidden, false) => format!(" · {} differ in noise only, n shows", render::count(hidden as u64)),
+    };
+    let filter = &differences.grid.filter;
+    let filter = if filter.is_empty() { String::new() } else { format!("  /{filter}") };
+    let right = format!("  {counts}{hidden}{filter}");
+    let left = format!(" {} → {}", found.old, found.new);
+    let left = fit(&left, columns.saturating_sub(width(&right)).max(20));
+    Line::from(vec![Span::styled(left, theme.strong()), Span::styled(right, theme.key())])
 }
 
 /// A table without a title.
@@ -117,7 +138,7 @@ pub fn draw(grid: &Grid, loaded: bool, theme: Theme, frame: &mut Frame<'_>, area
         }
         if at == grid.cursor {
             style = style.patch(theme.cursor());
-            text = padded(&text, usize::from(area.width));
+            text = padded(text.trim_end(), usize::from(area.width));
         }
         frame.render_widget(Line::styled(text, style), line(area, y));
     }
@@ -126,7 +147,8 @@ pub fn draw(grid: &Grid, loaded: bool, theme: Theme, frame: &mut Frame<'_>, area
 /// Without colours the same facts are marks.
 const fn mark(tone: Tone) -> &'static str {
     match tone {
-        Tone::Plain => " ",
+        // Their sign stands before the name.
+        Tone::Plain | Tone::Added | Tone::Removed => " ",
         Tone::Deleted => "-",
         Tone::Locked => "*",
         Tone::Damaged => "!",
@@ -136,7 +158,8 @@ const fn mark(tone: Tone) -> &'static str {
 fn tone(tone: Tone, theme: Theme) -> Style {
     match tone {
         Tone::Plain => Style::new(),
-        Tone::Deleted | Tone::Damaged => theme.bad(),
+        Tone::Deleted | Tone::Damaged | Tone::Removed => theme.bad(),
+        Tone::Added => theme.good(),
         Tone::Locked => theme.locked(),
     }
 }
@@ -209,6 +232,10 @@ fn fitted(grid: &Grid, wide: &dyn Fn(usize) -> usize, room: usize) -> Vec<usize>
         Some(at) => (at, LEAST_WHO),
         None => (name - 1, LEAST),
     };
+    if grid.list.columns.first().is_some_and(|column| column == "OBJECT") {
+        // What became of an object is told in full beside the list; its name is not.
+        return widths.into_iter().map(|own| own.min(room * 2 / 3)).collect();
+    }
     if let Some(own) = widths.get_mut(at) {
         *own = own.saturating_sub(excess).max(least.min(*own));
     }

@@ -49,7 +49,9 @@ pub fn facts_lines(state: &State) -> usize {
 pub fn rows(state: &State) -> usize {
     match state.top().map(Screen::place) {
         Some(Place::Overview) => body(state).saturating_sub(facts_lines(state) + 1),
-        Some(Place::History) => usize::from(halves(body_area(state)).0.height).saturating_sub(TITLE_AND_HEADINGS),
+        Some(Place::History | Place::Compare) => {
+            usize::from(halves(body_area(state)).0.height).saturating_sub(TITLE_AND_HEADINGS)
+        }
         _ => body(state).saturating_sub(TITLE_AND_HEADINGS),
     }
 }
@@ -67,7 +69,7 @@ pub fn first_row(state: &State) -> Option<usize> {
 /// How many lines of the screen's text are seen.
 pub fn text_rows(state: &State) -> usize {
     match state.top().map(Screen::place) {
-        Some(Place::History) => {
+        Some(Place::History | Place::Compare) => {
             let (left, right) = halves(body_area(state));
             usize::from(right.height).saturating_sub(if right.y > left.y { 1 } else { 0 } + 1)
         }

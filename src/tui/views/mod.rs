@@ -53,6 +53,11 @@ fn draw_body(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
         View::Object { reading, .. } | View::Page { reading, .. } | View::Health { reading } => {
             reading::draw_titled(state, screen, reading, theme, frame, body);
         }
+        View::Compare(differences) => {
+            let (left, right) = layout::halves(body);
+            grid::draw_titled(state, screen, &differences.grid, theme, frame, left);
+            reading::draw_beside(&differences.diff, theme, frame, right, right.y > left.y);
+        }
         View::History { grid, diff, .. } => {
             let (left, right) = layout::halves(body);
             grid::draw_titled(state, screen, grid, theme, frame, left);

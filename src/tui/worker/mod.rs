@@ -2,6 +2,8 @@
 
 mod changed;
 mod check;
+mod compare;
+mod errand;
 mod export;
 mod history;
 mod inbox;
@@ -15,10 +17,11 @@ mod tables;
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use jiff::Timestamp;
 
+use errand::{Errand, Errands};
 use inbox::Inbox;
 
 use super::ask::{Answer, Ask, KindName, Opened, Trouble};
@@ -65,6 +68,8 @@ pub(super) struct Reader {
     path: PathBuf,
     name: String,
     checked: Arc<OnceLock<check::All>>,
+    opened: Sender<Watch>,
+    other: Mutex<Option<Arc<compare::OtherStore>>>,
 }
 
 /// Opens the store, then answers until nobody asks any more.
@@ -84,18 +89,54 @@ pub fn run(opening: &Opening, asks: &Receiver<(Ticket, Ask)>, answers: &Sender<(
     };
     notes.splice(0..0, source.notes.iter().cloned());
     let (given, path, name) = (Arc::clone(&opening.given), opening.path.clone(), opening.name.clone());
-    let checked = Arc::default();
-    let reader = Reader { source, keyring, minor: opening.minor, notes, keys_fault, given, path, name, checked };
+    let reader = Arc::new(Reader {
+        source,
+        keyring,
+        minor: opening.minor,
+        notes,
+        keys_fault,
+        given,
+        path,
+        name,
+        checked: Arc::default(),
+        opened: opening.opened.clone(),
+        other: Mutex::default(),
+    });
     if answers.send((UNASKED, Answer::Opened(Box::new(reader.opened())))).is_err() {
         return;
     }
     reader.check_behind(answers);
     let inbox = Inbox::new(asks);
+    let errands = Errands::default();
     while let Some((ticket, ask)) = inbox.next() {
-        if answers.send((ticket, reader.answer_safely(&ask, &inbox))).is_err() {
+        if let Ask::GiveUp(ticket) = ask {
+            errands.give_up(ticket);
+        } else if ask.takes_long() {
+            let (reader, errand) = (Arc::clone(&reader), errands.begin(ticket, &ask, answers));
+            let run = move || errand.answer(safely(|| reader.run(&ask, &errand)));
+            if std::thread::Builder::new().name("errand".to_owned()).spawn(run).is_err() {
+                let _ = answers.send((ticket, Answer::Failed(no_thread())));
+            }
+        } else if answers.send((ticket, safely(|| reader.answer(&ask, &inbox)))).is_err() {
             return;
         }
     }
+}
+
+/// A defect of ours must not take the terminal down with it.
+fn safely(answer: impl FnOnce() -> Answer) -> Answer {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(answer)).unwrap_or_else(|_| {
+        Answer::Failed(Trouble {
+            title: "a defect of kinescope".to_owned(),
+            what: "working this out failed in a way that must not happen; everything else still works".to_owned(),
+            advice: Vec::new(),
+        })
+    })
+}
+
+fn no_thread() -> Trouble {
+    let what = "the system starts no further thread".to_owned();
+    Trouble { title: "this cannot be worked out now".to_owned(), what, advice: Vec::new() }
 }
 
 impl Reader {
@@ -135,16 +176,12 @@ impl Reader {
         }
     }
 
-    /// A defect of ours must not take the terminal down with it.
-    fn answer_safely(&self, ask: &Ask, inbox: &Inbox<'_>) -> Answer {
-        let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.answer(ask, inbox)));
-        answer.unwrap_or_else(|_| {
-            Answer::Failed(Trouble {
-                title: "a defect of kinescope".to_owned(),
-                what: "working this out failed in a way that must not happen; everything else still works".to_owned(),
-                advice: Vec::new(),
-            })
-        })
+    /// What takes long, on a thread of its own.
+    fn run(&self, ask: &Ask, errand: &Errand) -> Answer {
+        match ask {
+            Ask::Compare(with) => self.compare(with, errand),
+            _ => Answer::Failed(Trouble::default()),
+        }
     }
 
     fn answer(&self, ask: &Ask, inbox: &Inbox<'_>) -> Answer {
@@ -166,6 +203,9 @@ impl Reader {
             Ask::Page { key, revision, reveal } => Answer::Text(Box::new(self.page(*key, *revision, *reveal))),
             Ask::History { key, at } => Answer::History(self.changes(*key, *at)),
             Ask::Diff { key, revision, reveal } => Answer::Diff(self.difference(*key, *revision, *reveal)),
+            Ask::CompareOne { with, key, reveal } => Answer::Diff(self.compare_one(with, key, *reveal)),
+            // These have threads of their own.
+            Ask::Compare(_) | Ask::GiveUp(_) => Answer::Failed(Trouble::default()),
             Ask::Moment { text } => Answer::Moment(self.moment(text)),
             Ask::Plan(export) => Answer::Planned(Box::new(self.plan(export))),
             Ask::Write { export, path, force } => Answer::Written(self.write(export, path, *force)),
@@ -174,31 +214,7 @@ impl Reader {
 
     /// The revision that a number or a time means, as `--at` has it.
     fn moment(&self, text: &str) -> Result<(i64, String), String> {
-        let history = self.history();
-        let current = history.current_revision();
-        let bare = text.trim().replace(',', "");
-        let incomplete = |revision: i64| match history.compact_revision() {
-            compact if revision < compact => {
-                format!("; below the compact revision {compact}: only what survives is shown")
-            }
-            _ => String::new(),
-        };
-        if let Ok(revision) = bare.parse::<i64>() {
-            return match revision {
-                1.. if revision <= current => Ok((revision, format!("as asked{}", incomplete(revision)))),
-                _ => Err(format!("revision {revision}: this store has the revisions 1 to {current}")),
-            };
-        }
-        let moment: Timestamp = text.trim().parse().map_err(|_| {
-            format!("{text:?} is neither a revision nor a time; times are written as 2026-01-02T15:04:05Z")
-        })?;
-        let found = moments::revision_of(history, moment).map_err(|error| error.to_string())?;
-        let (before, before_at) = found.before;
-        let after = found.after.map_or(String::new(), |(after, at)| format!(", revision {after} says {at}"));
-        Ok((
-            found.revision,
-            format!("by stamps: revision {before} says {before_at}{after}{}", incomplete(found.revision)),
-        ))
+        moment_of(self.history(), text)
     }
 
     /// A screen for an object that cannot be shown.
@@ -240,4 +256,30 @@ impl Reader {
             },
         }
     }
+}
+
+/// The revision of a store that a number or a time means.
+fn moment_of(history: &History, text: &str) -> Result<(i64, String), String> {
+    let current = history.current_revision();
+    let bare = text.trim().replace(',', "");
+    let incomplete = |revision: i64| match history.compact_revision() {
+        compact if revision < compact => {
+            format!("; below the compact revision {compact}: only what survives is shown")
+        }
+        _ => String::new(),
+    };
+    if let Ok(revision) = bare.parse::<i64>() {
+        return match revision {
+            1.. if revision <= current => Ok((revision, format!("as asked{}", incomplete(revision)))),
+            _ => Err(format!("revision {revision}: this store has the revisions 1 to {current}")),
+        };
+    }
+    let moment: Timestamp = text
+        .trim()
+        .parse()
+        .map_err(|_| format!("{text:?} is neither a revision nor a time; times are written as 2026-01-02T15:04:05Z"))?;
+    let found = moments::revision_of(history, moment).map_err(|error| error.to_string())?;
+    let (before, before_at) = found.before;
+    let after = found.after.map_or(String::new(), |(after, at)| format!(", revision {after} says {at}"));
+    Ok((found.revision, format!("by stamps: revision {before} says {before_at}{after}{}", incomplete(found.revision))))
 }

@@ -1,6 +1,10 @@
 //! What screens ask of the store, and what they are told: plain data between the state and the thread that reads.
 
+mod compare;
+
 use jiff::Timestamp;
+
+pub use compare::{Became, Compared, Differs, With};
 
 use crate::model::KeyId;
 
@@ -92,6 +96,19 @@ pub enum Ask {
         /// Secret values in clear.
         reveal: bool,
     },
+    /// What became of each object between another state and the one that is shown.
+    Compare(With),
+    /// The same for one object, as a difference of its YAML.
+    CompareOne {
+        /// The states.
+        with: With,
+        /// The key.
+        key: Vec<u8>,
+        /// Secret values in clear.
+        reveal: bool,
+    },
+    /// Nobody waits for an answer any more.
+    GiveUp(super::worker::Ticket),
     /// Which revision is meant by a number or a time.
     Moment {
         /// What was typed.
@@ -108,6 +125,18 @@ pub enum Ask {
         /// Over a file that is there.
         force: bool,
     },
+}
+
+impl Ask {
+    /// Whether it has a thread of its own, so that others are answered meanwhile.
+    pub fn takes_long(&self) -> bool {
+        matches!(self, Self::Compare(_))
+    }
+
+    /// Whether it writes files: what was begun is ended, whatever is asked behind it.
+    pub fn writes(&self) -> bool {
+        matches!(self, Self::Write { .. })
+    }
 }
 
 /// What bytes are summed up by.
@@ -232,8 +261,12 @@ pub enum Answer {
     Text(Box<Text>),
     /// For [`Ask::History`].
     History(List),
-    /// For [`Ask::Diff`].
+    /// For [`Ask::Diff`] and [`Ask::CompareOne`].
     Diff(Text),
+    /// For [`Ask::Compare`].
+    Compared(Box<Compared>),
+    /// How far the answer is.
+    Progress(String),
     /// For [`Ask::Moment`]: the revision, and how it was found.
     Moment(Result<(i64, String), String>),
     /// For [`Ask::Plan`].
@@ -384,6 +417,8 @@ pub enum Target {
     Kind(String),
     /// To keys that begin so.
     Prefix(Vec<u8>),
+    /// Unfolds what is below it, or folds it.
+    Branch(String),
     /// To the keys of a sum of bytes.
     Sum(By, String),
     /// To an object or a value.
@@ -409,6 +444,10 @@ pub enum Tone {
     Locked,
     /// It is damaged.
     Damaged,
+    /// Only the newer state has it.
+    Added,
+    /// Only the older state has it.
+    Removed,
 }
 
 /// How a text is coloured.
