@@ -39,10 +39,11 @@ fn no_key_has_two_meanings_on_one_screen() {
 const EXPORTED: &str = concat!("=", env!("CARGO_TARGET_TMPDIR"), "/exported-by-a-key.yaml");
 
 /// The screens, each reached by its keys.
-const WAYS: [(Place, &[&str]); 12] = [
+const WAYS: [(Place, &[&str]); 13] = [
     (Place::Overview, &["down", "right"]),
     (Place::Table, &[":po", "enter", "/e", "enter", "n", "space", "down", "right"]),
     (Place::Object, &[":po", "enter", "enter", "/a", "enter", "right", "down"]),
+    (Place::Relatives, &[":deploy", "enter", "enter", "O", "space", "right", "down"]),
     (Place::History, &[":lease", "enter", "enter", "h", "down", "right", "pgdn"]),
     (Place::Compare, &["v", "=400", "enter", "/a", "enter", "down", "space", "down", "right", "pgdn"]),
     (Place::Keys, &["r", "down", "enter", "down", "right"]),
@@ -78,7 +79,7 @@ fn a_key_that_cannot_work_says_why() {
     let path = fixtures::unpacked("etcd-3.6").join("final.etcd");
     let mut session = Session::open(&path, (100, 30));
     for (key, reason) in
-        [("m", "works in: object"), ("x", "works in: object, history"), ("z", "does nothing"), ("esc", "first screen")]
+        [("m", "works in: object"), ("x", "works in: object, history"), ("Z", "no column begins"), ("F", "does nothing"), ("esc", "first screen")]
     {
         session.press(&[key]);
         let said = session.state.said.clone().unwrap();

@@ -268,3 +268,81 @@ fn what_cannot_be_compared_says_why() {
         assert!(screen.contains("this cannot be compared") && screen.contains(told), "{screen}");
     }
 }
+
+/// What kubectl printed of the objects names their owners; nothing else does.
+#[test]
+fn owners_and_owned_are_those_that_kubectl_printed() {
+    let dir = fixtures::unpacked("etcd-3.6");
+    let printed = fixtures::json_lines(&dir.join("kubectl-yaml.jsonl"));
+    // The names of what is owned by the deployment's ReplicaSets, and by the deployment.
+    let owned_by = |kind: &str, owner: &str| -> BTreeSet<String> {
+        let owned = |line: &&serde_json::Value| {
+            let yaml = line["yaml"].as_str().unwrap();
+            let references = yaml.split("  ownerReferences:\n").nth(1).map(|rest| rest.split("\n  resourceVersion").next().unwrap());
+            references.is_some_and(|references| {
+                references.contains(&format!("kind: {kind}\n")) && references.contains(&format!("name: {owner}\n"))
+            })
+        };
+        printed.iter().filter(owned).map(|line| line["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut session = Session::open(&dir.join("final.etcd"), SIZE);
+    session.press(&[":deploy", "enter", "/coredns", "enter", "enter", "O"]);
+    let sets = owned_by("ReplicaSet", "");
+    assert!(sets.is_empty());
+    let sets = owned_by("Deployment", "coredns");
+    let pods: BTreeSet<String> = sets.iter().flat_map(|set| owned_by("ReplicaSet", set)).collect();
+    assert!(!sets.is_empty() && !pods.is_empty());
+    let last = |row: &Vec<String>| row[0].rsplit('/').next().unwrap().to_owned();
+    let shown = rows(&session);
+    let found = |kind: &str| -> BTreeSet<String> {
+        shown.iter().filter(|row| row[0].contains(&format!("{kind}/"))).map(last).collect()
+    };
+    assert_eq!(found("replicasets.apps"), sets);
+    assert_eq!(found("pods"), pods);
+    // And back: a Pod's owner is one key away, and its owner another.
+    session.press(&["G", "enter", "o"]);
+    let name = |session: &Session| match &session.state.top().unwrap().view {
+        View::Object { name, .. } => name.clone(),
+        _ => panic!("no object: {}", session.screen()),
+    };
+    assert!(name(&session).starts_with("replicasets.apps/kube-system/coredns-"), "{}", name(&session));
+    session.press(&["o"]);
+    assert_eq!(name(&session), "deployments.apps/kube-system/coredns");
+    session.press(&["o"]);
+    let said = session.state.said.clone().unwrap();
+    assert!(said.is_refusal, "{}", said.text);
+}
+
+#[test]
+fn folding_hides_lines_and_a_search_unfolds_them() {
+    let dir = fixtures::unpacked("etcd-3.6");
+    let mut session = Session::open(&dir.join("middle.snapshot"), SIZE);
+    session.press(&[":deploy", "enter", "enter"]);
+    let all = text(&session);
+    session.press(&["z"]);
+    let folded = session.screen();
+    assert!(folded.contains("spec:  ▸") && !folded.contains("image:"), "{folded}");
+    session.press(&["/image:", "enter"]);
+    assert!(session.screen().contains("image:"), "{}", session.screen());
+    // What is copied is the whole text.
+    session.press(&["z", "c"]);
+    assert_eq!(session.state.clipboard.clone().unwrap(), all);
+}
+
+/// The bars hold all changes, and the one that is picked leads to its revision.
+#[test]
+fn the_timeline_counts_every_change_and_leads_to_its_revision() {
+    let dir = fixtures::unpacked("etcd-3.6");
+    let path = dir.join("final.etcd");
+    let mut session = Session::open(&path, SIZE);
+    session.press(&["t", "left"]);
+    let timeline = session.state.timeline.clone().unwrap();
+    let store = kinescope::ops::store::open(&path, &kinescope::source::Choice::default()).unwrap();
+    let changes = store.store.history().changes();
+    assert_eq!(timeline.bars.iter().map(|bar| bar.changes).sum::<u64>(), changes.len() as u64);
+    assert!(timeline.bars.windows(2).all(|pair| pair[0].last <= pair[1].last && pair[0].at <= pair[1].at));
+    let picked = session.state.prompt.as_ref().unwrap().chosen.unwrap();
+    session.press(&["enter"]);
+    assert_eq!(session.state.revision(), timeline.bars[picked].last);
+    assert!(session.screen().contains("as of revision"), "{}", session.screen());
+}

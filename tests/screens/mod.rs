@@ -78,7 +78,7 @@ impl Session {
                 _ => false,
             };
             let checked = state.checked.is_none() && !matches!(state.phase, Phase::Closed(_));
-            diff || checked || state.is_waiting()
+            diff || checked || state.timeline_asked.is_some() || state.is_waiting()
         };
         while waits(&self.state) {
             let (ticket, answer) = self.answers.recv_timeout(LONGEST).unwrap();

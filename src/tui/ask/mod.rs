@@ -1,10 +1,12 @@
 //! What screens ask of the store, and what they are told: plain data between the state and the thread that reads.
 
 mod compare;
+mod timeline;
 
 use jiff::Timestamp;
 
 pub use compare::{Became, Compared, Differs, With};
+pub use timeline::{Bar, Timeline};
 
 use crate::model::KeyId;
 
@@ -107,6 +109,29 @@ pub enum Ask {
         /// Secret values in clear.
         reveal: bool,
     },
+    /// The owners of an object.
+    Owners {
+        /// Its key.
+        key: KeyId,
+        /// As it was at this revision.
+        revision: i64,
+        /// The moment that owners are looked for at.
+        at: Option<i64>,
+    },
+    /// What an object owns.
+    Owned {
+        /// Its key.
+        key: KeyId,
+        /// As it was at this revision.
+        revision: i64,
+        /// The moment at which what it owns lives.
+        at: Option<i64>,
+    },
+    /// How much was changed when.
+    Timeline {
+        /// In so many bars.
+        columns: usize,
+    },
     /// Nobody waits for an answer any more.
     GiveUp(super::worker::Ticket),
     /// Which revision is meant by a number or a time.
@@ -130,7 +155,7 @@ pub enum Ask {
 impl Ask {
     /// Whether it has a thread of its own, so that others are answered meanwhile.
     pub fn takes_long(&self) -> bool {
-        matches!(self, Self::Compare(_))
+        matches!(self, Self::Compare(_) | Self::Owned { .. } | Self::Timeline { .. })
     }
 
     /// Whether it writes files: what was begun is ended, whatever is asked behind it.
@@ -263,6 +288,10 @@ pub enum Answer {
     History(List),
     /// For [`Ask::Diff`] and [`Ask::CompareOne`].
     Diff(Text),
+    /// For [`Ask::Owners`].
+    Owners(List),
+    /// For [`Ask::Timeline`].
+    Timeline(Timeline),
     /// For [`Ask::Compare`].
     Compared(Box<Compared>),
     /// How far the answer is.

@@ -49,6 +49,14 @@ pub enum Action {
     Yaml,
     /// What changed last.
     Difference,
+    /// Folds what is under the cursor, or unfolds it.
+    Fold,
+    /// Folds everything, or unfolds everything.
+    FoldAll,
+    /// What owns it.
+    Owner,
+    /// What it owns.
+    Owned,
     /// Its history.
     History,
     /// Asks what this moment is to be compared with.

@@ -44,6 +44,8 @@ places! {
         Table = "table",
         /// An object or a value.
         Object = "object",
+        /// What owns an object, or what it owns.
+        Relatives = "owners and owned",
         /// The changes of a key.
         History = "history",
         /// What became of each object between two states.

@@ -34,6 +34,7 @@ const LISTS: &[Place] = &[
     Place::Leases,
     Place::Sizes,
     Place::Search,
+    Place::Relatives,
 ];
 pub(super) const TABLES: &[Place] =
     &[Place::Overview, Place::Table, Place::Keys, Place::Leases, Place::Sizes, Place::Search];
@@ -45,17 +46,19 @@ const FINDABLE: &[Place] = &[
     Place::Leases,
     Place::Sizes,
     Place::Search,
+    Place::Relatives,
     Place::Object,
     Place::Page,
     Place::Health,
 ];
 const TEXTS: &[Place] = &[Place::Object, Place::Page, Place::Health];
 const TABLE: &[Place] = &[Place::Table];
-const ONE: &[Place] = &[Place::Table, Place::Object, Place::Keys, Place::Leases, Place::Sizes, Place::Search];
+const ONE: &[Place] =
+    &[Place::Table, Place::Object, Place::Keys, Place::Leases, Place::Sizes, Place::Search, Place::Relatives];
 const TIMED: &[Place] =
     &[Place::Overview, Place::Table, Place::Object, Place::History, Place::Keys, Place::Sizes, Place::Search];
 const EXPORT: &[Place] = &[Place::Export];
-const MARKED: &[Place] = &[Place::Table, Place::Keys, Place::History, Place::Compare, Place::Sizes, Place::Search];
+const MARKED: &[Place] = &[Place::Table, Place::Keys, Place::History, Place::Compare, Place::Sizes, Place::Search, Place::Relatives];
 const SECRET: &[Place] = &[Place::Object, Place::History, Place::Compare, Place::Search, Place::Page];
 
 /// The key table. The letters of [`Action::SortBy`] come behind all others.
@@ -99,7 +102,15 @@ pub static KEYS: &[Binding] = &[
         keys: &["y"],
         action: Action::Yaml,
         what: "as YAML",
-        places: &[Place::Table, Place::Keys, Place::Leases, Place::History, Place::Sizes, Place::Search],
+        places: &[
+            Place::Table,
+            Place::Keys,
+            Place::Leases,
+            Place::History,
+            Place::Sizes,
+            Place::Search,
+            Place::Relatives,
+        ],
         short: "yaml",
     },
     Binding {
@@ -108,6 +119,34 @@ pub static KEYS: &[Binding] = &[
         what: "what its last change changed",
         places: ONE,
         short: "diff",
+    },
+    Binding {
+        keys: &["enter", "tab"],
+        action: Action::Fold,
+        what: "fold what belongs to the line, or unfold it",
+        places: &[Place::Object],
+        short: "fold",
+    },
+    Binding {
+        keys: &["z"],
+        action: Action::FoldAll,
+        what: "fold all but the first level, or unfold everything",
+        places: &[Place::Object],
+        short: "",
+    },
+    Binding {
+        keys: &["o"],
+        action: Action::Owner,
+        what: "its owner, by metadata.ownerReferences",
+        places: &[Place::Object],
+        short: "owner",
+    },
+    Binding {
+        keys: &["O"],
+        action: Action::Owned,
+        what: "what it owns, and what that owns",
+        places: &[Place::Object],
+        short: "owned",
     },
     Binding {
         keys: &["v"],
@@ -143,6 +182,7 @@ pub static KEYS: &[Binding] = &[
             Place::Compare,
             Place::Sizes,
             Place::Search,
+            Place::Relatives,
         ],
         short: "export",
     },
@@ -228,7 +268,16 @@ pub static KEYS: &[Binding] = &[
         keys: &["b"],
         action: Action::Page,
         what: "the bytes: the page that it came from, its cells marked",
-        places: &[Place::Table, Place::Object, Place::History, Place::Keys, Place::Leases, Place::Sizes, Place::Search],
+        places: &[
+            Place::Table,
+            Place::Object,
+            Place::History,
+            Place::Keys,
+            Place::Leases,
+            Place::Sizes,
+            Place::Search,
+            Place::Relatives,
+        ],
         short: "",
     },
     Binding {

@@ -2,13 +2,15 @@
 
 mod dialog;
 mod differences;
+mod fold;
 mod grid;
 
 pub use dialog::Dialog;
 pub use differences::Differences;
+pub use fold::Outline;
 pub use grid::{Grid, is_fuzzy};
 
-use super::ask::{Ask, By, Opened, Overview, Text, Trouble, With};
+use super::ask::{Ask, By, Opened, Overview, Text, Timeline, Trouble, With};
 use super::keys::Place;
 use super::shell_word;
 use super::worker::Ticket;
@@ -73,6 +75,17 @@ pub enum ListOf {
     Sizes(By, Option<String>),
     /// Lines that hold a pattern.
     Search(String),
+    /// What owns an object, or what it owns.
+    Relatives {
+        /// Its key.
+        key: KeyId,
+        /// As it was at this revision.
+        revision: i64,
+        /// What to call it.
+        name: String,
+        /// What it owns, and not what owns it.
+        owned: bool,
+    },
 }
 
 /// A text with a place in it.
@@ -86,6 +99,70 @@ pub struct Reading {
     pub left: usize,
     /// What was searched.
     pub search: String,
+    /// Where lines can be folded: what is folded, and the line under the cursor, counted in those that are seen.
+    pub folding: Option<(Outline, usize)>,
+}
+
+impl Reading {
+    /// One in which lines can be folded.
+    pub fn folding() -> Self {
+        Self { folding: Some((Outline::default(), 0)), ..Self::default() }
+    }
+
+    /// Takes a text; what was folded and where the cursor is stays as far as it can.
+    pub fn take(&mut self, text: Text) {
+        if self.text.is_none() {
+            self.top = text.start;
+        }
+        if let Some((outline, cursor)) = &mut self.folding {
+            *outline = Outline::new(&text.lines, outline.folded());
+            *cursor = (*cursor).min(outline.visible().len().saturating_sub(1));
+        }
+        self.text = Some(text);
+        self.top = self.top.min(self.len().saturating_sub(1));
+    }
+
+    /// How many lines are not folded away.
+    pub fn len(&self) -> usize {
+        match &self.folding {
+            Some((outline, _)) => outline.visible().len(),
+            None => self.text.as_ref().map_or(0, |text| text.lines.len()),
+        }
+    }
+
+    /// Whether there is nothing to see.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The line of the text that is seen at a place.
+    pub fn line_at(&self, place: usize) -> Option<usize> {
+        match &self.folding {
+            Some((outline, _)) => outline.visible().get(place).copied(),
+            None => Some(place).filter(|at| *at < self.len()),
+        }
+    }
+
+    /// The place at which a line is seen, once it is unfolded.
+    pub fn place_of(&mut self, line: usize) -> usize {
+        match &mut self.folding {
+            Some((outline, _)) => {
+                outline.unfold_to(line);
+                outline.visible().partition_point(|at| *at < line)
+            }
+            None => line,
+        }
+    }
+
+    /// Puts the cursor somewhere, where there is one, and scrolls so that it is seen.
+    pub fn go(&mut self, to: usize, height: usize) {
+        let last = self.len().saturating_sub(1);
+        if let Some((_, cursor)) = &mut self.folding {
+            *cursor = to.min(last);
+            let (cursor, height) = (*cursor, height.max(1));
+            self.top = self.top.min(cursor).max((cursor + 1).saturating_sub(height));
+        }
+    }
 }
 
 /// One screen.
@@ -224,6 +301,12 @@ pub struct State {
     pub next_ticket: Ticket,
     /// What all checks found; none while they are being made.
     pub checked: Option<super::ask::Checked>,
+    /// The owner of an object that was asked for, and what to call the object.
+    pub owner_asked: Option<(Ticket, String)>,
+    /// How much was changed when; none while it is not known.
+    pub timeline: Option<Timeline>,
+    /// A timeline that was asked for.
+    pub timeline_asked: Option<Ticket>,
     /// How far the answer to a question is.
     pub progress: Option<(Ticket, String)>,
     /// Tenths of a second since something was asked.
@@ -275,6 +358,7 @@ impl Screen {
             View::List { of: ListOf::Leases, .. } => Place::Leases,
             View::List { of: ListOf::Sizes(..), .. } => Place::Sizes,
             View::List { of: ListOf::Search(_), .. } => Place::Search,
+            View::List { of: ListOf::Relatives { .. }, .. } => Place::Relatives,
             View::Object { .. } => Place::Object,
             View::History { .. } => Place::History,
             View::Compare(_) => Place::Compare,
@@ -307,6 +391,9 @@ impl State {
             reveal: false,
             next_ticket: super::worker::UNASKED + 1,
             checked: None,
+            owner_asked: None,
+            timeline: None,
+            timeline_asked: None,
             progress: None,
             waited: 0,
             leaving: false,
@@ -357,6 +444,7 @@ impl State {
     pub fn is_waiting(&self) -> bool {
         matches!(self.phase, Phase::Opening)
             || self.moment_asked.is_some()
+            || self.owner_asked.is_some()
             || self.dialog.as_ref().is_some_and(|dialog| dialog.asked.is_some())
             || self.top().is_some_and(|screen| screen.waiting.is_some())
     }
@@ -378,6 +466,10 @@ impl State {
                 namespace: self.namespace.clone(),
                 at,
                 reveal: self.reveal,
+            },
+            View::List { of: ListOf::Relatives { key, revision, owned, .. }, .. } => match owned {
+                true => Ask::Owned { key: *key, revision: *revision, at },
+                false => Ask::Owners { key: *key, revision: *revision, at },
             },
             View::Object { key, revision, managed, .. } => {
                 Ask::Object { key: *key, revision: *revision, reveal: self.reveal, managed: *managed }
@@ -430,6 +522,11 @@ impl State {
                 };
                 format!("kinescope diff {old} {new}{all}{reveal}{options}")
             }
+            // No command follows owners; what is nearest is to look for the uid.
+            Some(View::List { of: ListOf::Relatives { name, revision, owned, .. }, .. }) => match owned {
+                true => format!("kinescope grep {path} -F 'uid: UID-OF-IT'{at}{options}"),
+                false => format!("kinescope get {path} {} -o yaml --at {revision}{options}", object(name)),
+            },
             // Bytes of a page are shown here alone; what is nearest is the value itself.
             Some(View::Page { revision, name, .. }) => {
                 format!("kinescope get {path} {} --raw --at {revision} | xxd", object(name))

@@ -1,6 +1,6 @@
 //! What answers of the store do to the state.
 
-use super::{Asks, ask_top, export, keep_in_view, new_ticket, refuse, to_moment};
+use super::{Asks, ask_top, export, keep_in_view, new_ticket, refuse, relatives, timeline, to_moment};
 use crate::tui::ask::{Answer, Ask, Target};
 use crate::tui::state::{ListOf, Moment, Phase, Screen, State, View};
 use crate::tui::worker::{Ticket, UNASKED};
@@ -31,6 +31,16 @@ pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
             _ => Asks::new(),
         };
     }
+    if let Some((_, name)) = state.owner_asked.take_if(|(own, _)| *own == ticket) {
+        return relatives::answered(state, answer, name);
+    }
+    if state.timeline_asked == Some(ticket) {
+        state.timeline_asked = None;
+        if let Answer::Timeline(timeline) = answer {
+            state.timeline = Some(timeline);
+        }
+        return Asks::new();
+    }
     if state.dialog.as_ref().is_some_and(|dialog| dialog.asked == Some(ticket)) {
         export::answered(state, answer);
         return Asks::new();
@@ -57,7 +67,11 @@ pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
     };
     take(screen, answer, columns.map(Vec::as_slice));
     keep_in_view(state);
-    if is_top { super::moved(state) } else { Asks::new() }
+    match state.top().map(|screen| &screen.view) {
+        Some(View::Overview { .. }) if is_top && state.timeline.is_none() => timeline::ask(state),
+        _ if is_top => super::moved(state),
+        _ => Asks::new(),
+    }
 }
 
 fn about_the_store(state: &mut State, answer: Answer) -> Asks {
@@ -94,15 +108,11 @@ fn take(screen: &mut Screen, mut answer: Answer, columns: Option<&[String]>) {
             grid.set(overview.kinds.clone());
             *facts = Some(overview);
         }
-        (View::List { grid, .. }, Answer::List(list)) | (View::History { grid, .. }, Answer::History(list)) => {
+        (View::List { grid, .. }, Answer::List(list) | Answer::Owners(list)) | (View::History { grid, .. }, Answer::History(list)) => {
             grid.set(list);
         }
         (View::Object { reading, .. } | View::Page { reading, .. } | View::Health { reading }, Answer::Text(text)) => {
-            if reading.text.is_none() {
-                reading.top = text.start;
-            }
-            reading.top = reading.top.min(text.lines.len().saturating_sub(1));
-            reading.text = Some(*text);
+            reading.take(*text);
         }
         (View::History { diff, .. }, Answer::Diff(text)) => {
             diff.top = 0;

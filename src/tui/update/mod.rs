@@ -5,6 +5,8 @@ mod compare;
 mod export;
 mod prompt;
 mod reading;
+mod relatives;
+mod timeline;
 
 pub use answers::answered;
 
@@ -90,7 +92,7 @@ pub fn moused(state: &mut State, mouse: &MouseEvent) -> Asks {
 
 /// A click on a line puts the cursor there, and one on the line of the cursor opens it.
 fn clicked(state: &mut State, row: usize) -> Asks {
-    let Some(first) = layout::first_row(state) else { return Asks::new() };
+    let Some(first) = layout::first_row(state) else { return reading::clicked(state, row) };
     let height = layout::rows(state);
     let Some(grid) = state.stack.last_mut().and_then(Screen::grid_mut) else { return Asks::new() };
     let Some(line) = row.checked_sub(first).filter(|line| *line < height) else { return Asks::new() };
@@ -147,13 +149,16 @@ pub fn act(state: &mut State, action: Action) -> Asks {
                 _ => String::new(),
             };
             state.prompt = Some(Prompt { what, text, chosen: None });
-            Asks::new()
+            if what == PromptFor::Time { timeline::ask(state) } else { Asks::new() }
         }
         Action::Next | Action::Previous => reading::next_match(state, action == Action::Next),
         Action::Sort | Action::SortBy(_) => sort(state, action),
         Action::AllNamespaces | Action::OneNamespace => namespace(state, action),
         Action::Deleted | Action::Wide | Action::Managed | Action::Reveal => toggle(state, action),
         Action::Difference | Action::History => history(state),
+        Action::Fold => reading::fold(state),
+        Action::FoldAll => reading::fold_all(state),
+        Action::Owner | Action::Owned => relatives::ask(state, action == Action::Owned),
         Action::Compare => compare::prompt(state),
         Action::Noise => compare::noise(state),
         Action::Older | Action::Newer => step(state, action == Action::Newer),
@@ -323,7 +328,7 @@ fn open(state: &mut State, action: Action) -> Asks {
                 Some(View::List { of: ListOf::Search(pattern), .. }) => pattern.clone(),
                 _ => String::new(),
             };
-            let reading = Reading { search, ..Reading::default() };
+            let reading = Reading { search, ..Reading::folding() };
             show(state, View::Object { key, revision, name, managed: false, reading })
         }
         Some(Target::Branch(path)) => compare::fold(state, &path),
@@ -334,7 +339,11 @@ fn open(state: &mut State, action: Action) -> Asks {
             show(state, View::List { of: ListOf::Keys(prefix), grid: Grid::default(), deleted: false, wide: false })
         }
         Some(Target::Nothing) => {
-            refuse(state, "no key hangs on this lease");
+            let why = match state.top().map(Screen::place) {
+                Some(Place::Leases) => "no key hangs on this lease",
+                _ => "this leads nowhere: no change of it is in this store",
+            };
+            refuse(state, why);
             Asks::new()
         }
         None => {
@@ -344,7 +353,7 @@ fn open(state: &mut State, action: Action) -> Asks {
     }
 }
 
-fn list(of: ListOf) -> View {
+pub(super) fn list(of: ListOf) -> View {
     View::List { of, grid: Grid::default(), deleted: false, wide: false }
 }
 

@@ -2,7 +2,7 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{Asks, act, ask_moment, ask_top, compare, keep_in_view, reading, refuse, show_kind, to_moment};
+use super::{Asks, act, ask_moment, ask_top, compare, keep_in_view, reading, refuse, show_kind, timeline, to_moment};
 use crate::tui::keys::Action;
 use crate::tui::state::{Grid, ListOf, Prompt, PromptFor, Screen, State, View};
 
@@ -31,6 +31,7 @@ pub(super) fn typed(state: &mut State, key: &KeyEvent, name: &str) -> Asks {
             prompt.chosen = None;
         }
         ("ctrl-u", _) => prompt.text.clear(),
+        _ if prompt.what == PromptFor::Time && timeline::moved(state, &mut prompt, name) => {}
         ("tab" | "down", _) if prompt.what == PromptFor::Palette => choose(state, &mut prompt, true),
         ("up", _) if prompt.what == PromptFor::Palette => choose(state, &mut prompt, false),
         (_, KeyCode::Char(c)) if !key.modifiers.contains(KeyModifiers::CONTROL) && prompt.text.len() < LONGEST => {
@@ -117,7 +118,12 @@ fn entered(state: &mut State, prompt: &Prompt) -> Asks {
             }
             Asks::new()
         }
-        PromptFor::Time if prompt.text.trim().is_empty() => to_moment(state, None),
+        PromptFor::Time if prompt.text.trim().is_empty() => match timeline::picked(state, prompt) {
+            Some(revision) if state.opened().is_none_or(|opened| revision < opened.current) => {
+                ask_moment(state, revision.to_string())
+            }
+            _ => to_moment(state, None),
+        },
         PromptFor::Time => ask_moment(state, prompt.text.clone()),
     }
 }

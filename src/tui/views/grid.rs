@@ -41,6 +41,9 @@ fn title(state: &State, screen: &Screen, grid: &Grid, theme: Theme, columns: usi
         View::List { of: ListOf::Search(pattern), deleted, .. } => {
             format!("{}search for {pattern}", if *deleted { "history " } else { "" })
         }
+        View::List { of: ListOf::Relatives { name, owned, .. }, .. } => {
+            format!("{} {name}", if *owned { "owned by" } else { "owners of" })
+        }
         View::History { name, .. } => format!("history of {name}"),
         View::Compare(differences) => {
             let Some(found) = &differences.found else { return Line::raw(" comparing") };

@@ -42,7 +42,13 @@ const TITLE_AND_HEADINGS: usize = 2;
 pub fn facts_lines(state: &State) -> usize {
     let Some(Screen { view: View::Overview { facts: Some(_), .. }, .. }) = state.top() else { return 0 };
     let findings = state.findings().len().max(1);
-    4 + findings.min(FINDINGS) + usize::from(findings > FINDINGS) + 1
+    4 + usize::from(has_activity(state)) + findings.min(FINDINGS) + usize::from(findings > FINDINGS) + 1
+}
+
+/// Whether the first screen has room for the line of activity.
+pub fn has_activity(state: &State) -> bool {
+    const LEAST: u16 = 30;
+    state.size.1 >= LEAST && state.timeline.as_ref().is_some_and(|timeline| !timeline.bars.is_empty())
 }
 
 /// How many rows of the screen's table are seen.
@@ -64,6 +70,11 @@ pub fn first_row(state: &State) -> Option<usize> {
         _ => TITLE_AND_HEADINGS,
     };
     Some(usize::from(HEADER) + above)
+}
+
+/// The line of the terminal on which the first line of a text stands: below the header and the title.
+pub const fn first_text_row() -> usize {
+    HEADER as usize + 1
 }
 
 /// How many lines of the screen's text are seen.

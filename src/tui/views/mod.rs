@@ -7,6 +7,7 @@ mod help;
 pub mod layout;
 mod overview;
 mod reading;
+mod timeline;
 mod trouble;
 
 use ratatui::Frame;
@@ -30,6 +31,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>) {
     frame::footer(state, theme, frame, line(area, area.height - 1));
     if state.prompt.is_some() {
         frame::completions(state, theme, frame, body);
+        timeline::draw(state, theme, frame, body);
     }
 }
 

@@ -17,6 +17,9 @@ pub fn draw(state: &State, facts: Option<&Overview>, kinds: &Grid, theme: Theme,
     let columns = usize::from(body.width);
     let mut lines =
         vec![whose(facts, theme), when(state, facts, theme), size(facts, theme), bytes(facts, theme, columns)];
+    if let Some(timeline) = state.timeline.as_ref().filter(|_| layout::has_activity(state)) {
+        lines.push(super::timeline::letters(timeline, theme));
+    }
     lines.extend(findings(state, theme, columns));
     let used = layout::facts_lines(state) as u16;
     for (at, text) in (0..used.min(body.height)).zip(lines) {

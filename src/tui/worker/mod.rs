@@ -11,9 +11,11 @@ mod keys;
 mod object;
 mod overview;
 mod page;
+mod relatives;
 mod search;
 mod sizes;
 mod tables;
+mod timeline;
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender};
@@ -70,6 +72,7 @@ pub(super) struct Reader {
     checked: Arc<OnceLock<check::All>>,
     opened: Sender<Watch>,
     other: Mutex<Option<Arc<compare::OtherStore>>>,
+    owned: Mutex<Option<Arc<relatives::Owned>>>,
 }
 
 /// Opens the store, then answers until nobody asks any more.
@@ -101,6 +104,7 @@ pub fn run(opening: &Opening, asks: &Receiver<(Ticket, Ask)>, answers: &Sender<(
         checked: Arc::default(),
         opened: opening.opened.clone(),
         other: Mutex::default(),
+        owned: Mutex::default(),
     });
     if answers.send((UNASKED, Answer::Opened(Box::new(reader.opened())))).is_err() {
         return;
@@ -180,6 +184,8 @@ impl Reader {
     fn run(&self, ask: &Ask, errand: &Errand) -> Answer {
         match ask {
             Ask::Compare(with) => self.compare(with, errand),
+            Ask::Owned { key, revision, at } => self.owned(*key, *revision, *at, errand),
+            Ask::Timeline { columns } => Answer::Timeline(self.timeline(*columns, errand)),
             _ => Answer::Failed(Trouble::default()),
         }
     }
@@ -203,9 +209,10 @@ impl Reader {
             Ask::Page { key, revision, reveal } => Answer::Text(Box::new(self.page(*key, *revision, *reveal))),
             Ask::History { key, at } => Answer::History(self.changes(*key, *at)),
             Ask::Diff { key, revision, reveal } => Answer::Diff(self.difference(*key, *revision, *reveal)),
+            Ask::Owners { key, revision, at } => Answer::Owners(self.owners(*key, *revision, *at)),
             Ask::CompareOne { with, key, reveal } => Answer::Diff(self.compare_one(with, key, *reveal)),
             // These have threads of their own.
-            Ask::Compare(_) | Ask::GiveUp(_) => Answer::Failed(Trouble::default()),
+            Ask::Compare(_) | Ask::Owned { .. } | Ask::Timeline { .. } | Ask::GiveUp(_) => Answer::Failed(Trouble::default()),
             Ask::Moment { text } => Answer::Moment(self.moment(text)),
             Ask::Plan(export) => Answer::Planned(Box::new(self.plan(export))),
             Ask::Write { export, path, force } => Answer::Written(self.write(export, path, *force)),
