@@ -38,8 +38,11 @@ fn no_key_has_two_meanings_on_one_screen() {
 /// A file that may be written.
 const EXPORTED: &str = concat!("=", env!("CARGO_TARGET_TMPDIR"), "/exported-by-a-key.yaml");
 
+/// A store that may be written.
+const STORE: &str = concat!("=", env!("CARGO_TARGET_TMPDIR"), "/written-by-a-key.db");
+
 /// The screens, each reached by its keys.
-const WAYS: [(Place, &[&str]); 13] = [
+const WAYS: [(Place, &[&str]); 16] = [
     (Place::Overview, &["down", "right"]),
     (Place::Table, &[":po", "enter", "/e", "enter", "n", "space", "down", "right"]),
     (Place::Object, &[":po", "enter", "enter", "/a", "enter", "right", "down"]),
@@ -52,14 +55,20 @@ const WAYS: [(Place, &[&str]); 13] = [
     (Place::Search, &["f", "=nginx", "enter", "space", "down", "right"]),
     (Place::Page, &[":po", "enter", "b", "/0", "enter", "right", "down"]),
     (Place::Export, &[":po", "enter", "space", "space", "e", "ctrl-u", EXPORTED, "down", "down"]),
+    (Place::Evidence, &["i", "/reg", "enter", "down", "right"]),
+    (Place::Stores, &["S", "down", "right"]),
+    (Place::Store, &["W", "ctrl-u", STORE, "down", "down"]),
     (Place::Health, &["!", "/e", "enter", "down", "right"]),
 ];
 
 #[test]
 fn every_key_does_something_where_the_table_has_it() {
-    let path = fixtures::unpacked("etcd-3.6").join("final.etcd");
+    // Both engines' stores lie in it, so that every screen has something to show.
+    let (_dir, path) = fixtures::half_migrated();
     for (place, way) in WAYS {
         let mut session = Session::open(&path, (100, 12));
+        assert_eq!(session.state.place(), Some(Place::Stores));
+        session.press(&["esc"]);
         session.press(way);
         assert_eq!(session.state.place().unwrap(), place);
         for binding in KEYS.iter().filter(|binding| binding.places.contains(&place)) {
@@ -78,9 +87,13 @@ fn every_key_does_something_where_the_table_has_it() {
 fn a_key_that_cannot_work_says_why() {
     let path = fixtures::unpacked("etcd-3.6").join("final.etcd");
     let mut session = Session::open(&path, (100, 30));
-    for (key, reason) in
-        [("m", "works in: object"), ("x", "works in: object, history"), ("Z", "no column begins"), ("F", "does nothing"), ("esc", "first screen")]
-    {
+    for (key, reason) in [
+        ("m", "works in: object"),
+        ("x", "works in: object, history"),
+        ("Z", "no column begins"),
+        ("F", "does nothing"),
+        ("esc", "first screen"),
+    ] {
         session.press(&[key]);
         let said = session.state.said.clone().unwrap();
         assert!(said.is_refusal && said.text.contains(reason), "{key}: {}", said.text);

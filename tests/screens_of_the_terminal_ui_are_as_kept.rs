@@ -46,11 +46,48 @@ fn views() -> Vec<(&'static str, PathBuf, Vec<&'static str>)> {
     ]
 }
 
+/// The same of stores that are made here: without any key, damaged, half-migrated, no store at all.
+fn made() -> (Vec<tempfile::TempDir>, Vec<(&'static str, PathBuf, Vec<&'static str>)>) {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let (two, server) = fixtures::half_migrated();
+    let sqlite = rusqlite::Connection::open(at("empty.db")).unwrap();
+    sqlite
+        .execute_batch(
+            "CREATE TABLE kine (id INTEGER PRIMARY KEY AUTOINCREMENT, name INTEGER, created INTEGER, deleted INTEGER, \
+             create_revision INTEGER, prev_revision INTEGER, lease INTEGER, value BLOB, old_value BLOB);",
+        )
+        .unwrap();
+    drop(sqlite);
+    // Pages in the middle of a real store are overwritten, as by another program's data.
+    let mut bytes = std::fs::read(fixtures::unpacked("kine-0.16").join("early.backup.db")).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 3 * 4096].fill(0xa5);
+    std::fs::write(at("damaged.db"), &bytes).unwrap();
+    // And its beginning is gone.
+    bytes[..4096].fill(0);
+    std::fs::write(at("headless.db"), &bytes).unwrap();
+    let views = vec![
+        ("empty", at("empty.db"), vec![]),
+        ("damaged", at("damaged.db"), vec![]),
+        ("evidence", at("damaged.db"), vec!["i"]),
+        ("evidence-of-a-grade", at("damaged.db"), vec!["i", "tab"]),
+        ("recover", at("damaged.db"), vec!["W"]),
+        ("no-store", at("headless.db"), vec![]),
+        ("no-store-evidence", at("headless.db"), vec!["i"]),
+        ("two-stores", server.clone(), vec![]),
+        ("two-stores-other", server, vec!["down", "enter"]),
+        ("convert", fixtures::unpacked("etcd-3.6").join("middle.snapshot"), vec!["W"]),
+    ];
+    (vec![dir, two], views)
+}
+
 #[test]
 fn every_screen_looks_as_kept() {
+    let (_kept_until_here, made) = made();
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/tui");
     let mut wrong = Vec::new();
-    for (name, store, keys) in views() {
+    for (name, store, keys) in views().into_iter().chain(made) {
         for size in SIZES {
             let mut session = Session::open(&store, size);
             session.press(&keys);

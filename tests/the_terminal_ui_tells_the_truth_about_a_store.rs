@@ -278,7 +278,8 @@ fn owners_and_owned_are_those_that_kubectl_printed() {
     let owned_by = |kind: &str, owner: &str| -> BTreeSet<String> {
         let owned = |line: &&serde_json::Value| {
             let yaml = line["yaml"].as_str().unwrap();
-            let references = yaml.split("  ownerReferences:\n").nth(1).map(|rest| rest.split("\n  resourceVersion").next().unwrap());
+            let references =
+                yaml.split("  ownerReferences:\n").nth(1).map(|rest| rest.split("\n  resourceVersion").next().unwrap());
             references.is_some_and(|references| {
                 references.contains(&format!("kind: {kind}\n")) && references.contains(&format!("name: {owner}\n"))
             })

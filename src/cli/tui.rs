@@ -69,7 +69,8 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
         opened: tell_watch,
     };
     let path = path.to_string_lossy().into_owned();
-    let start = tui::state::Start { path, options: args.keyring.shown(), config };
+    let store = args.source.choice.choice().store;
+    let start = tui::state::Start { path, options: args.keyring.shown(), store, config };
     tui::run(opening, start, theme)?;
     // Whoever left before the store was open has seen nothing of it.
     for watch in watch.try_iter() {

@@ -77,8 +77,9 @@ impl Session {
                 }
                 _ => false,
             };
+            let is_looking_for_stores = state.stores_asked.is_some_and(|_| !state.stores_told);
             let checked = state.checked.is_none() && !matches!(state.phase, Phase::Closed(_));
-            diff || checked || state.timeline_asked.is_some() || state.is_waiting()
+            diff || checked || state.timeline_asked.is_some() || is_looking_for_stores || state.is_waiting()
         };
         while waits(&self.state) {
             let (ticket, answer) = self.answers.recv_timeout(LONGEST).unwrap();

@@ -1,11 +1,13 @@
 //! What screens ask of the store, and what they are told: plain data between the state and the thread that reads.
 
 mod compare;
+mod job;
 mod timeline;
 
 use jiff::Timestamp;
 
 pub use compare::{Became, Compared, Differs, With};
+pub use job::{Job, Shape, Stage, Verb};
 pub use timeline::{Bar, Timeline};
 
 use crate::model::KeyId;
@@ -127,6 +129,19 @@ pub enum Ask {
         /// The moment at which what it owns lives.
         at: Option<i64>,
     },
+    /// What each row of the file rests on, and what is lost.
+    Evidence,
+    /// The stores that lie here.
+    Stores,
+    /// Opens another of them, by its engine.
+    Reopen(String),
+    /// A store that is to be written.
+    Job {
+        /// Which.
+        job: Job,
+        /// How far to go.
+        stage: Stage,
+    },
     /// How much was changed when.
     Timeline {
         /// In so many bars.
@@ -155,12 +170,20 @@ pub enum Ask {
 impl Ask {
     /// Whether it has a thread of its own, so that others are answered meanwhile.
     pub fn takes_long(&self) -> bool {
-        matches!(self, Self::Compare(_) | Self::Owned { .. } | Self::Timeline { .. })
+        matches!(
+            self,
+            Self::Compare(_)
+                | Self::Owned { .. }
+                | Self::Timeline { .. }
+                | Self::Evidence
+                | Self::Stores
+                | Self::Job { .. }
+        )
     }
 
     /// Whether it writes files: what was begun is ended, whatever is asked behind it.
     pub fn writes(&self) -> bool {
-        matches!(self, Self::Write { .. })
+        matches!(self, Self::Write { .. } | Self::Job { stage: Stage::Run | Stage::Try, .. })
     }
 }
 
@@ -274,8 +297,12 @@ pub struct Planned {
 pub enum Answer {
     /// The store is open.
     Opened(Box<Opened>),
+    /// What the file is, before it is read: the engine, and bytes.
+    Glance(String, u64),
     /// It cannot be opened.
     Closed(Trouble),
+    /// For [`Ask::Job`]: what was done or would be, or why nothing was.
+    Did(Result<Vec<String>, String>),
     /// What all checks found, which took longer.
     Checked(Checked),
     /// For [`Ask::Overview`].
@@ -448,6 +475,8 @@ pub enum Target {
     Prefix(Vec<u8>),
     /// Unfolds what is below it, or folds it.
     Branch(String),
+    /// To another store of the same directory.
+    Store(String),
     /// To the keys of a sum of bytes.
     Sum(By, String),
     /// To an object or a value.
@@ -477,7 +506,12 @@ pub enum Tone {
     Added,
     /// Only the older state has it.
     Removed,
+    /// It was put together from what is left.
+    Guessed,
 }
+
+/// What a row of a damaged file rests on, the worst first, as `recover` calls it.
+pub const GRADES: [&str; 7] = ["lost", "unproven", "doubtful", "rebuilt", "carved", "log", "intact"];
 
 /// How a text is coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

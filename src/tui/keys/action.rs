@@ -61,6 +61,18 @@ pub enum Action {
     History,
     /// Asks what this moment is to be compared with.
     Compare,
+    /// What each row of the file rests on.
+    Evidence,
+    /// Only rows of the next grade.
+    Grade,
+    /// The stores that lie here.
+    Stores,
+    /// Opens the dialog that writes a whole store.
+    Store,
+    /// Tries what the dialog shows.
+    Try,
+    /// The other way to do it.
+    OtherWay,
     /// Differences that say nothing too, or without them.
     Noise,
     /// One step back in time.

@@ -110,6 +110,11 @@ pub fn name(key: &KeyEvent) -> String {
     if key.modifiers.contains(KeyModifiers::CONTROL) { format!("ctrl-{}", base.to_lowercase()) } else { base }
 }
 
+/// Whether a screen has a table that can be sorted.
+pub fn sorts(place: Place) -> bool {
+    TABLES.contains(&place)
+}
+
 /// What a key does on a screen, as the program has it.
 pub fn find(place: Place, name: &str) -> Found {
     Keymap::default().find(place, name)

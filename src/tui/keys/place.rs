@@ -50,6 +50,10 @@ places! {
         History = "history",
         /// What became of each object between two states.
         Compare = "differences",
+        /// What each row of the file rests on.
+        Evidence = "evidence",
+        /// The stores of one directory.
+        Stores = "stores",
         /// The tree of keys.
         Keys = "raw keys",
         /// The leases.
@@ -66,5 +70,7 @@ places! {
     dialogs {
         /// The dialog that writes objects to a file.
         Export = "export",
+        /// The dialog that writes a whole store.
+        Store = "new store",
     }
 }

@@ -35,6 +35,8 @@ const LISTS: &[Place] = &[
     Place::Sizes,
     Place::Search,
     Place::Relatives,
+    Place::Evidence,
+    Place::Stores,
 ];
 pub(super) const TABLES: &[Place] =
     &[Place::Overview, Place::Table, Place::Keys, Place::Leases, Place::Sizes, Place::Search];
@@ -47,6 +49,7 @@ const FINDABLE: &[Place] = &[
     Place::Sizes,
     Place::Search,
     Place::Relatives,
+    Place::Evidence,
     Place::Object,
     Place::Page,
     Place::Health,
@@ -58,7 +61,9 @@ const ONE: &[Place] =
 const TIMED: &[Place] =
     &[Place::Overview, Place::Table, Place::Object, Place::History, Place::Keys, Place::Sizes, Place::Search];
 const EXPORT: &[Place] = &[Place::Export];
-const MARKED: &[Place] = &[Place::Table, Place::Keys, Place::History, Place::Compare, Place::Sizes, Place::Search, Place::Relatives];
+const STORE: &[Place] = &[Place::Store];
+const MARKED: &[Place] =
+    &[Place::Table, Place::Keys, Place::History, Place::Compare, Place::Sizes, Place::Search, Place::Relatives];
 const SECRET: &[Place] = &[Place::Object, Place::History, Place::Compare, Place::Search, Place::Page];
 
 /// The key table. The letters of [`Action::SortBy`] come behind all others.
@@ -161,6 +166,34 @@ pub static KEYS: &[Binding] = &[
         what: "what differs from another moment, or from another store",
         places: &[Place::Overview],
         short: "diff",
+    },
+    Binding {
+        keys: &["i"],
+        action: Action::Evidence,
+        what: "what each row of the file rests on, and what is lost: the file is searched as `recover` does",
+        places: ANY,
+        short: "",
+    },
+    Binding {
+        keys: &["tab"],
+        action: Action::Grade,
+        what: "only rows of the next grade: lost, unproven, doubtful, rebuilt, carved, log, intact",
+        places: &[Place::Evidence],
+        short: "grade",
+    },
+    Binding {
+        keys: &["W"],
+        action: Action::Store,
+        what: "write a whole store: converted, or recovered; a dialog shows first what it will be",
+        places: &[Place::Overview, Place::Health, Place::Evidence, Place::Stores],
+        short: "write",
+    },
+    Binding {
+        keys: &["S"],
+        action: Action::Stores,
+        what: "the stores of this directory, where k3s has left two",
+        places: &[Place::Overview, Place::Health],
+        short: "",
     },
     Binding {
         keys: &["n"],
@@ -389,4 +422,55 @@ pub static KEYS: &[Binding] = &[
     },
     Binding { keys: &["up"], action: Action::Up, what: "up in the plan", places: EXPORT, short: "" },
     Binding { keys: &["down"], action: Action::Down, what: "down in the plan", places: EXPORT, short: "" },
+    Binding {
+        keys: &["enter"],
+        action: Action::Write,
+        what: "write the store; letters go into its name",
+        places: STORE,
+        short: "write",
+    },
+    Binding {
+        keys: &["esc"],
+        action: Action::Back,
+        what: "close the dialog; what is being written is given up, and no temporary file stays",
+        places: STORE,
+        short: "close",
+    },
+    Binding {
+        keys: &["tab"],
+        action: Action::Form,
+        what: "the next form: converted to kine, an etcd snapshot, an etcd directory; recovered to kine, an etcd snapshot",
+        places: STORE,
+        short: "form",
+    },
+    Binding {
+        keys: &["ctrl-t"],
+        action: Action::Try,
+        what: "try it: written beside its name, read back, compared, removed",
+        places: STORE,
+        short: "try",
+    },
+    Binding {
+        keys: &["ctrl-n"],
+        action: Action::OtherWay,
+        what: "without history, or with it; of a recovery: older revisions for lost ones, or not",
+        places: STORE,
+        short: "history",
+    },
+    Binding {
+        keys: &["ctrl-o"],
+        action: Action::Overwrite,
+        what: "overwrite a file that is there, or not",
+        places: STORE,
+        short: "overwrite",
+    },
+    Binding {
+        keys: &["ctrl-u"],
+        action: Action::Clear,
+        what: "take the name of the store away",
+        places: STORE,
+        short: "",
+    },
+    Binding { keys: &["up"], action: Action::Up, what: "up in the report", places: STORE, short: "" },
+    Binding { keys: &["down"], action: Action::Down, what: "down in the report", places: STORE, short: "" },
 ];

@@ -177,7 +177,8 @@ mod tests {
         assert_eq!(outline.visible().len(), lines.len());
         assert_eq!(outline.fold(3), Some(3));
         assert_eq!(outline.hidden_below(3), 4);
-        let rest = ["metadata:", "  name: a", "spec:", "  containers:", "  text: |", "    b:", "", "    c", "status: {}"];
+        let rest =
+            ["metadata:", "  name: a", "spec:", "  containers:", "  text: |", "    b:", "", "    c", "status: {}"];
         assert_eq!(seen(&outline, &lines), rest);
         // The line that was searched is unfolded to.
         outline.unfold_to(6);

@@ -4,11 +4,13 @@ mod dialog;
 mod differences;
 mod fold;
 mod grid;
+mod store_dialog;
 
 pub use dialog::Dialog;
 pub use differences::Differences;
 pub use fold::Outline;
 pub use grid::{Grid, is_fuzzy};
+pub use store_dialog::StoreDialog;
 
 use super::ask::{Ask, By, Opened, Overview, Text, Timeline, Trouble, With};
 use super::keys::Place;
@@ -23,6 +25,8 @@ pub struct Start {
     pub path: String,
     /// Options that open encrypted values, as they go into command lines.
     pub options: String,
+    /// The engine of the store that the user chose where two lie in one directory.
+    pub store: Option<String>,
     /// The user's settings.
     pub config: super::config::Config,
 }
@@ -86,6 +90,10 @@ pub enum ListOf {
         /// What it owns, and not what owns it.
         owned: bool,
     },
+    /// What each row of the file rests on.
+    Evidence,
+    /// The stores of the directory.
+    Stores,
 }
 
 /// A text with a place in it.
@@ -160,7 +168,8 @@ impl Reading {
         if let Some((_, cursor)) = &mut self.folding {
             *cursor = to.min(last);
             let (cursor, height) = (*cursor, height.max(1));
-            self.top = self.top.min(cursor).max((cursor + 1).saturating_sub(height));
+            let last_top = (last + 1).saturating_sub(height);
+            self.top = self.top.min(cursor).max((cursor + 1).saturating_sub(height)).min(last_top);
         }
     }
 }
@@ -246,6 +255,21 @@ pub struct Screen {
     pub trouble: Option<Trouble>,
 }
 
+/// A column whose edge is held with the mouse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its heading.
+    pub heading: String,
+    /// Its place among the columns.
+    pub column: usize,
+    /// Where the mouse took it.
+    pub from: u16,
+    /// How wide it was then.
+    pub width: usize,
+    /// It was moved.
+    pub moved: bool,
+}
+
 /// How far the store is.
 #[derive(Clone, Debug)]
 pub enum Phase {
@@ -283,6 +307,16 @@ pub struct State {
     pub prompt: Option<Prompt>,
     /// A dialog is open.
     pub dialog: Option<Box<Dialog>>,
+    /// The dialog of a whole store is open.
+    pub store_dialog: Option<Box<StoreDialog>>,
+    /// What the file is, before the store is open: the engine, and bytes.
+    pub glance: Option<(String, u64)>,
+    /// Whether there are two stores was asked.
+    pub stores_asked: Option<Ticket>,
+    /// And answered.
+    pub stores_told: bool,
+    /// A column whose edge is held with the mouse.
+    pub held: Option<Held>,
     /// What the terminal is to put into its clipboard.
     pub clipboard: Option<String>,
     /// The keys are shown, from this line on.
@@ -359,6 +393,8 @@ impl Screen {
             View::List { of: ListOf::Sizes(..), .. } => Place::Sizes,
             View::List { of: ListOf::Search(_), .. } => Place::Search,
             View::List { of: ListOf::Relatives { .. }, .. } => Place::Relatives,
+            View::List { of: ListOf::Evidence, .. } => Place::Evidence,
+            View::List { of: ListOf::Stores, .. } => Place::Stores,
             View::Object { .. } => Place::Object,
             View::History { .. } => Place::History,
             View::Compare(_) => Place::Compare,
@@ -382,6 +418,11 @@ impl State {
             stack: vec![first],
             prompt: None,
             dialog: None,
+            store_dialog: None,
+            glance: None,
+            stores_asked: None,
+            stores_told: false,
+            held: None,
             clipboard: None,
             help: None,
             said: None,
@@ -407,9 +448,10 @@ impl State {
 
     /// Which part of the key table holds.
     pub fn place(&self) -> Option<Place> {
-        match &self.dialog {
-            Some(_) => Some(Place::Export),
-            None => self.top().map(Screen::place),
+        match (&self.dialog, &self.store_dialog) {
+            (Some(_), _) => Some(Place::Export),
+            (None, Some(_)) => Some(Place::Store),
+            (None, None) => self.top().map(Screen::place),
         }
     }
 
@@ -446,6 +488,7 @@ impl State {
             || self.moment_asked.is_some()
             || self.owner_asked.is_some()
             || self.dialog.as_ref().is_some_and(|dialog| dialog.asked.is_some())
+            || self.store_dialog.as_ref().is_some_and(|dialog| dialog.asked.is_some())
             || self.top().is_some_and(|screen| screen.waiting.is_some())
     }
 
@@ -467,6 +510,8 @@ impl State {
                 at,
                 reveal: self.reveal,
             },
+            View::List { of: ListOf::Evidence, .. } => Ask::Evidence,
+            View::List { of: ListOf::Stores, .. } => Ask::Stores,
             View::List { of: ListOf::Relatives { key, revision, owned, .. }, .. } => match owned {
                 true => Ask::Owned { key: *key, revision: *revision, at },
                 false => Ask::Owners { key: *key, revision: *revision, at },
@@ -483,11 +528,17 @@ impl State {
         }
     }
 
+    /// Options of command lines: which store, and what opens encrypted values.
+    pub fn options(&self) -> String {
+        let store = self.start.store.as_ref().map_or(String::new(), |store| format!(" --store {store}"));
+        format!("{store}{}", self.start.options)
+    }
+
     /// The command line that prints what the screen shows.
     pub fn command(&self) -> String {
         let path = shell_word(&self.start.path);
         let at = self.moment.as_ref().map_or(String::new(), |moment| format!(" --at {}", moment.revision));
-        let options = &self.start.options;
+        let options = &self.options();
         let reveal = if self.reveal { " --reveal" } else { "" };
         let namespace = self.namespace.as_ref().map_or(String::new(), |name| format!(" -n {}", shell_word(name)));
         let object = |name: &str| match name.split('/').collect::<Vec<_>>().as_slice() {
@@ -522,6 +573,8 @@ impl State {
                 };
                 format!("kinescope diff {old} {new}{all}{reveal}{options}")
             }
+            Some(View::List { of: ListOf::Evidence, .. }) => format!("kinescope recover {path}"),
+            Some(View::List { of: ListOf::Stores, .. }) => format!("kinescope doctor {path}"),
             // No command follows owners; what is nearest is to look for the uid.
             Some(View::List { of: ListOf::Relatives { name, revision, owned, .. }, .. }) => match owned {
                 true => format!("kinescope grep {path} -F 'uid: UID-OF-IT'{at}{options}"),
@@ -546,7 +599,10 @@ impl State {
 
     /// The completions of the palette: what is typed leads to these.
     pub fn completions(&self, typed: &str) -> Vec<String> {
-        const SCREENS: [&str; 9] = ["overview", "keys", "leases", "sizes", "search", "diff", "health", "help", "q"];
+        const SCREENS: [&str; 13] = [
+            "overview", "keys", "leases", "sizes", "search", "diff", "health", "evidence", "stores", "convert",
+            "recover", "help", "q",
+        ];
         let word = typed.split_whitespace().next().unwrap_or_default().to_lowercase();
         if typed.trim_start().contains(' ') {
             return Vec::new();

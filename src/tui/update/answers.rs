@@ -1,6 +1,6 @@
 //! What answers of the store do to the state.
 
-use super::{Asks, ask_top, export, keep_in_view, new_ticket, refuse, relatives, timeline, to_moment};
+use super::{Asks, ask_top, export, keep_in_view, new_ticket, refuse, relatives, store_dialog, to_moment};
 use crate::tui::ask::{Answer, Ask, Target};
 use crate::tui::state::{ListOf, Moment, Phase, Screen, State, View};
 use crate::tui::worker::{Ticket, UNASKED};
@@ -41,8 +41,21 @@ pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
         }
         return Asks::new();
     }
+    if state.stores_asked == Some(ticket) {
+        state.stores_told = true;
+        store_dialog::found_stores(state, answer);
+        return Asks::new();
+    }
+    if state.store_dialog.as_ref().is_some_and(|dialog| dialog.asked.is_some_and(|(own, _)| own == ticket)) {
+        store_dialog::answered(state, answer);
+        return Asks::new();
+    }
     if state.dialog.as_ref().is_some_and(|dialog| dialog.asked == Some(ticket)) {
         export::answered(state, answer);
+        return Asks::new();
+    }
+    if let Answer::Did(Ok(_)) = answer {
+        super::say(state, "what was begun in the dialog is done");
         return Asks::new();
     }
     // The dialog was closed meanwhile.
@@ -68,7 +81,7 @@ pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
     take(screen, answer, columns.map(Vec::as_slice));
     keep_in_view(state);
     match state.top().map(|screen| &screen.view) {
-        Some(View::Overview { .. }) if is_top && state.timeline.is_none() => timeline::ask(state),
+        Some(View::Overview { .. }) if is_top => store_dialog::after_overview(state),
         _ if is_top => super::moved(state),
         _ => Asks::new(),
     }
@@ -79,6 +92,10 @@ fn about_the_store(state: &mut State, answer: Answer) -> Asks {
         Answer::Opened(opened) => {
             state.phase = Phase::Open(opened);
             ask_top(state)
+        }
+        Answer::Glance(engine, bytes) => {
+            state.glance = Some((engine, bytes));
+            Asks::new()
         }
         Answer::Closed(trouble) => {
             state.phase = Phase::Closed(trouble);
@@ -108,7 +125,8 @@ fn take(screen: &mut Screen, mut answer: Answer, columns: Option<&[String]>) {
             grid.set(overview.kinds.clone());
             *facts = Some(overview);
         }
-        (View::List { grid, .. }, Answer::List(list) | Answer::Owners(list)) | (View::History { grid, .. }, Answer::History(list)) => {
+        (View::List { grid, .. }, Answer::List(list) | Answer::Owners(list))
+        | (View::History { grid, .. }, Answer::History(list)) => {
             grid.set(list);
         }
         (View::Object { reading, .. } | View::Page { reading, .. } | View::Health { reading }, Answer::Text(text)) => {

@@ -69,7 +69,7 @@ fn name_of(row: &Row) -> String {
         Target::Key { name, .. } => name.clone(),
         Target::Kind(name) => name.clone(),
         Target::Prefix(prefix) => crate::render::key(prefix),
-        Target::Sum(_, name) | Target::Branch(name) => name.clone(),
+        Target::Sum(_, name) | Target::Branch(name) | Target::Store(name) => name.clone(),
         Target::Nothing => row.cells.first().map_or(String::new(), |cell| cell.text.clone()),
     }
 }

@@ -1,11 +1,13 @@
 //! What actions and answers do to the state. Nothing here waits, draws or reads: questions to the store are handed back.
 
 mod answers;
+mod columns;
 mod compare;
 mod export;
 mod prompt;
 mod reading;
 mod relatives;
+mod store_dialog;
 mod timeline;
 
 pub use answers::answered;
@@ -38,6 +40,9 @@ pub fn pressed(state: &mut State, key: &KeyEvent) -> Asks {
     if state.dialog.is_some() && state.help.is_none() {
         return export::pressed(state, key, &name);
     }
+    if state.store_dialog.is_some() && state.help.is_none() {
+        return store_dialog::pressed(state, key, &name);
+    }
     if let Some(line) = state.help {
         state.help = match name.as_str() {
             "up" | "k" => Some(line.saturating_sub(1)),
@@ -52,12 +57,8 @@ pub fn pressed(state: &mut State, key: &KeyEvent) -> Asks {
         };
         return Asks::new();
     }
-    if matches!(state.phase, Phase::Closed(_)) {
-        state.leaving = matches!(name.as_str(), "q" | "esc" | "enter");
-        if name == ":" {
-            state.prompt = Some(Prompt { what: PromptFor::Palette, text: String::new(), chosen: None });
-        }
-        return Asks::new();
+    if matches!(state.phase, Phase::Closed(_)) && state.stack.len() == 1 {
+        return store_dialog::pressed_closed(state, &name);
     }
     let Some(place) = state.top().map(Screen::place) else { return Asks::new() };
     match state.keymap.find(place, &name) {
@@ -76,15 +77,25 @@ pub fn pressed(state: &mut State, key: &KeyEvent) -> Asks {
 
 /// The mouse was used.
 pub fn moused(state: &mut State, mouse: &MouseEvent) -> Asks {
+    let is_free =
+        state.help.is_none() && state.prompt.is_none() && state.dialog.is_none() && state.store_dialog.is_none();
     let action = match mouse.kind {
         MouseEventKind::ScrollUp => Action::Up,
         MouseEventKind::ScrollDown => Action::Down,
-        MouseEventKind::Down(MouseButton::Left) if state.dialog.is_none() => {
-            return clicked(state, usize::from(mouse.row));
+        MouseEventKind::Down(MouseButton::Left) if is_free => {
+            return match columns::take(state, mouse) {
+                true => Asks::new(),
+                false => clicked(state, usize::from(mouse.row)),
+            };
         }
+        MouseEventKind::Drag(MouseButton::Left) => {
+            columns::drag(state, mouse);
+            return Asks::new();
+        }
+        MouseEventKind::Up(MouseButton::Left) => return columns::release(state),
         _ => return Asks::new(),
     };
-    if state.help.is_some() || state.prompt.is_some() || state.dialog.is_some() {
+    if !is_free {
         return Asks::new();
     }
     (0..WHEEL).flat_map(|_| act(state, action)).collect()
@@ -159,6 +170,10 @@ pub fn act(state: &mut State, action: Action) -> Asks {
         Action::Fold => reading::fold(state),
         Action::FoldAll => reading::fold_all(state),
         Action::Owner | Action::Owned => relatives::ask(state, action == Action::Owned),
+        Action::Evidence => store_dialog::show(state, ListOf::Evidence),
+        Action::Stores => store_dialog::show(state, ListOf::Stores),
+        Action::Grade => store_dialog::next_grade(state),
+        Action::Store => store_dialog::open(state),
         Action::Compare => compare::prompt(state),
         Action::Noise => compare::noise(state),
         Action::Older | Action::Newer => step(state, action == Action::Newer),
@@ -182,9 +197,14 @@ pub fn act(state: &mut State, action: Action) -> Asks {
         Action::Mark | Action::Unmark => export::mark(state, action),
         Action::Export => export::open(state),
         // These are of the dialog, which takes its keys itself.
-        Action::Write | Action::Form | Action::WithSecrets | Action::WithNeeds | Action::Overwrite | Action::Clear => {
-            Asks::new()
-        }
+        Action::Write
+        | Action::Form
+        | Action::WithSecrets
+        | Action::WithNeeds
+        | Action::Overwrite
+        | Action::Clear
+        | Action::Try
+        | Action::OtherWay => Asks::new(),
         Action::Help => {
             state.help = Some(0);
             Asks::new()
@@ -331,6 +351,7 @@ fn open(state: &mut State, action: Action) -> Asks {
             let reading = Reading { search, ..Reading::folding() };
             show(state, View::Object { key, revision, name, managed: false, reading })
         }
+        Some(Target::Store(store)) => store_dialog::reopen(state, &store),
         Some(Target::Branch(path)) => compare::fold(state, &path),
         Some(target) if compare::nowhere(state, &target) => Asks::new(),
         Some(Target::Sum(by, within)) => show(state, list(ListOf::Sizes(by, Some(within)))),

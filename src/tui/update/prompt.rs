@@ -141,8 +141,10 @@ fn palette(state: &mut State, prompt: &Prompt) -> Asks {
         ("", None) => return Asks::new(),
         _ => {}
     }
-    if state.opened().is_none() {
-        refuse(state, "no store is open; :q leaves");
+    let is_open = state.opened().is_some();
+    let of_file = |name: &String| ["q", "evidence", "recover", "help"].contains(&name.as_str());
+    if !is_open && !chosen.is_some_and(of_file) {
+        refuse(state, "no store is open; :evidence and :recover search the file, :q leaves");
         return Asks::new();
     }
     let Some(name) = chosen.cloned() else {
@@ -167,6 +169,9 @@ fn palette(state: &mut State, prompt: &Prompt) -> Asks {
             Some((_, other)) => compare::begin(state, other),
             None => compare::prompt(state),
         },
+        "evidence" => act(state, Action::Evidence),
+        "stores" => act(state, Action::Stores),
+        "convert" | "recover" => act(state, Action::Store),
         "help" => act(state, Action::Help),
         kind => {
             if let Some(namespace) = namespace {

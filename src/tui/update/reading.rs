@@ -123,7 +123,13 @@ fn to_match(state: &mut State, found: &[usize], next: usize) {
     if let (Some(reading), Some(at)) = (state.stack.last_mut().and_then(Screen::reading_mut), found.get(next)) {
         let place = reading.place_of(*at);
         match reading.folding {
-            Some(_) => reading.go(place, height),
+            Some(_) => {
+                // What is around it is seen too.
+                if !(reading.top..reading.top + height).contains(&place) {
+                    reading.top = place.saturating_sub(height / 3);
+                }
+                reading.go(place, height);
+            }
             None => reading.top = place,
         }
     }

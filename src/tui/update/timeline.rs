@@ -13,7 +13,7 @@ const BESIDE: usize = 12;
 pub(super) fn ask(state: &mut State) -> Asks {
     let columns = usize::from(state.size.0).saturating_sub(BESIDE).max(1);
     let is_there = state.timeline.as_ref().is_some_and(|timeline| timeline.bars.len() == columns);
-    if is_there || state.timeline_asked.is_some() {
+    if is_there || state.timeline_asked.is_some() || state.opened().is_none() {
         return Asks::new();
     }
     let ticket = new_ticket(state);
@@ -29,7 +29,8 @@ pub(super) fn moved(state: &State, prompt: &mut Prompt, name: &str) -> bool {
     // At first it stands where the moment is that is shown.
     let own = timeline.bars.iter().position(|bar| bar.last >= shown).unwrap_or(last);
     let at = prompt.chosen.unwrap_or(own);
-    let next_change = |from: usize| (from + 1..=last).find(|at| timeline.bars.get(*at).is_some_and(|bar| bar.changes > 0));
+    let next_change =
+        |from: usize| (from + 1..=last).find(|at| timeline.bars.get(*at).is_some_and(|bar| bar.changes > 0));
     let change_before =
         |from: usize| (0..from).rev().find(|at| timeline.bars.get(*at).is_some_and(|bar| bar.changes > 0));
     let to = match name {

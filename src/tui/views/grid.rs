@@ -13,7 +13,7 @@ use crate::tui::text::{fit, padded, width};
 use crate::tui::theme::Theme;
 
 /// Space between two columns.
-const GAP: usize = 2;
+pub const GAP: usize = 2;
 /// No column but the last is wider.
 const WIDEST: usize = 60;
 
@@ -44,6 +44,11 @@ fn title(state: &State, screen: &Screen, grid: &Grid, theme: Theme, columns: usi
         View::List { of: ListOf::Relatives { name, owned, .. }, .. } => {
             format!("{} {name}", if *owned { "owned by" } else { "owners of" })
         }
+        View::List { of: ListOf::Evidence, .. } => match &grid.only {
+            Some(only) => format!("evidence: {only}"),
+            None => "evidence".to_owned(),
+        },
+        View::List { of: ListOf::Stores, .. } => "stores of this directory".to_owned(),
         View::History { name, .. } => format!("history of {name}"),
         View::Compare(differences) => {
             let Some(found) = &differences.found else { return Line::raw(" comparing") };
@@ -155,6 +160,7 @@ const fn mark(tone: Tone) -> &'static str {
         Tone::Deleted => "-",
         Tone::Locked => "*",
         Tone::Damaged => "!",
+        Tone::Guessed => "?",
     }
 }
 
@@ -163,6 +169,7 @@ fn tone(tone: Tone, theme: Theme) -> Style {
         Tone::Plain => Style::new(),
         Tone::Deleted | Tone::Damaged | Tone::Removed => theme.bad(),
         Tone::Added => theme.good(),
+        Tone::Guessed => theme.warning(),
         Tone::Locked => theme.locked(),
     }
 }
@@ -197,7 +204,7 @@ fn cell_text(text: &str, room: usize, right: bool) -> String {
 }
 
 /// The columns that have room, with their widths: those up to the name always, then those that are not pushed out.
-fn shown_columns(grid: &Grid, room: usize) -> Vec<(usize, usize)> {
+pub fn shown_columns(grid: &Grid, room: usize) -> Vec<(usize, usize)> {
     let wide = |at: usize| {
         let heading = grid.list.columns.get(at).map_or(0, |name| width(name));
         let cells = grid.order.iter().filter_map(|row| grid.list.rows.get(*row)?.cells.get(at));
@@ -211,10 +218,11 @@ fn shown_columns(grid: &Grid, room: usize) -> Vec<(usize, usize)> {
     for at in (0..grid.list.columns.len()).filter(|at| *at < fixed || *at >= fixed + grid.left) {
         let is_last = at + 1 == grid.list.columns.len();
         let own = widths.get(at).copied().unwrap_or_default();
-        let wanted = if is_last { own } else { own.min(WIDEST) };
+        let dragged = grid.list.columns.get(at).and_then(|heading| grid.widths.get(heading)).copied();
+        let wanted = dragged.unwrap_or(if is_last { own } else { own.min(WIDEST) });
         let left = room.saturating_sub(used);
         // Half a number would be another number.
-        if left == 0 || (left < wanted && (left < 4 || is_number(grid, at))) {
+        if left == 0 || (left < wanted && dragged.is_none() && (left < 4 || is_number(grid, at))) {
             break;
         }
         let own = wanted.min(left);

@@ -2,6 +2,7 @@
 
 use ratatui::layout::Rect;
 
+use crate::tui::ask::Severity;
 use crate::tui::keys::{KEYS, Place};
 use crate::tui::state::{Screen, State, View};
 
@@ -42,7 +43,8 @@ const TITLE_AND_HEADINGS: usize = 2;
 pub fn facts_lines(state: &State) -> usize {
     let Some(Screen { view: View::Overview { facts: Some(_), .. }, .. }) = state.top() else { return 0 };
     let findings = state.findings().len().max(1);
-    4 + usize::from(has_activity(state)) + findings.min(FINDINGS) + usize::from(findings > FINDINGS) + 1
+    let is_damaged = state.findings().iter().any(|finding| finding.severity == Severity::Damage);
+    4 + usize::from(has_activity(state)) + findings.min(FINDINGS) + usize::from(is_damaged || findings > FINDINGS) + 1
 }
 
 /// Whether the first screen has room for the line of activity.
@@ -75,6 +77,22 @@ pub fn first_row(state: &State) -> Option<usize> {
 /// The line of the terminal on which the first line of a text stands: below the header and the title.
 pub const fn first_text_row() -> usize {
     HEADER as usize + 1
+}
+
+/// The columns of the screen's table that are seen: which, where each begins, how wide it is.
+pub fn columns(state: &State) -> Vec<(usize, usize, usize)> {
+    let Some(grid) = state.top().and_then(Screen::grid) else { return Vec::new() };
+    let width = match state.top().map(Screen::place) {
+        Some(Place::History | Place::Compare) => halves(body_area(state)).0.width,
+        _ => state.size.0,
+    };
+    let mut start = 1;
+    let mut columns = Vec::new();
+    for (at, own) in super::grid::shown_columns(grid, usize::from(width).saturating_sub(1)) {
+        columns.push((at, start, own));
+        start += own + super::grid::GAP;
+    }
+    columns
 }
 
 /// How many lines of the screen's text are seen.

@@ -7,6 +7,7 @@ mod help;
 pub mod layout;
 mod overview;
 mod reading;
+mod store_dialog;
 mod timeline;
 mod trouble;
 
@@ -39,7 +40,10 @@ fn draw_body(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
     if let Some(top) = state.help {
         return help::draw(state, theme, frame, body, top);
     }
-    if let Phase::Closed(trouble) = &state.phase {
+    if let Some(dialog) = &state.store_dialog {
+        return store_dialog::draw(state, dialog, theme, frame, body);
+    }
+    if let (Phase::Closed(trouble), 1) = (&state.phase, state.stack.len()) {
         return trouble::draw(trouble, theme, frame, body);
     }
     if let Some(dialog) = &state.dialog {

@@ -26,7 +26,32 @@ pub fn draw(state: &State, facts: Option<&Overview>, kinds: &Grid, theme: Theme,
         frame.render_widget(text, line(body, at));
     }
     let below = Rect { y: body.y + used.min(body.height), height: body.height.saturating_sub(used), ..body };
+    if facts.counts[1] == 0 {
+        return empty(state, theme, frame, below);
+    }
     grid::draw(kinds, true, theme, frame, below);
+}
+
+/// A store in which nothing was ever written.
+fn empty(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
+    let path = crate::tui::shell_word(&state.start.path);
+    let text = |text: &str| Line::raw(format!("  {text}"));
+    let command = |text: String| Line::styled(format!("  $ {text}"), theme.key());
+    let lines = vec![
+        Line::styled("  This store is empty: no key was ever written to it", theme.strong().patch(theme.warning())),
+        Line::default(),
+        text("The file itself is whole. k3s makes such a store when it starts and does not find its data: then the"),
+        text("data lies elsewhere, or was moved away. What k3s would do in a server directory:"),
+        command("kinescope doctor /var/lib/rancher/k3s/server".to_owned()),
+        Line::default(),
+        text("If there was data in this very file, i searches all its bytes for rows that nothing leads to; so does"),
+        command(format!("kinescope recover {path}")),
+        Line::default(),
+        text("Snapshots that k3s took itself lie in db/snapshots beside it."),
+    ];
+    for (at, text) in (1..body.height).zip(lines) {
+        frame.render_widget(text, line(body, at));
+    }
 }
 
 fn fact(name: &str, text: String, theme: Theme) -> Line<'static> {
@@ -98,8 +123,19 @@ fn findings(state: &State, theme: Theme, columns: usize) -> Vec<Line<'static>> {
         let text = fit(&finding.text, columns.saturating_sub(13));
         Line::from(vec![Span::styled(name, theme.dim()), Span::styled(format!("{mark}{text}"), style)])
     };
+    let is_damaged = all.iter().any(|finding| finding.severity == Severity::Damage);
     let mut lines: Vec<Line<'static>> = all.iter().take(layout::FINDINGS).enumerate().map(show).collect();
-    if let Some(more) = all.len().checked_sub(layout::FINDINGS).filter(|more| *more > 0) {
+    if is_damaged {
+        lines.push(Line::from(vec![
+            Span::raw("          "),
+            Span::styled("!", theme.key()),
+            Span::raw(" what to do  "),
+            Span::styled("i", theme.key()),
+            Span::raw(" what each row rests on  "),
+            Span::styled("W", theme.key()),
+            Span::raw(" recover into a new store"),
+        ]));
+    } else if let Some(more) = all.len().checked_sub(layout::FINDINGS).filter(|more| *more > 0) {
         lines.push(Line::from(vec![
             Span::raw(format!("          and {more} more: ")),
             Span::styled("!", theme.key()),

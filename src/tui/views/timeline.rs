@@ -84,6 +84,6 @@ fn picked(timeline: &Timeline, cursor: usize, theme: Theme, columns: usize) -> L
         count => format!("{} changes", render::count(count)),
     };
     let compacted = if bar.last < timeline.compact { " · compacted: only what survives" } else { "" };
-    let text = format!(" revision {revision}{at} · {changes}{compacted} · left and right pick, enter shows");
+    let text = format!(" revision {revision}{at} · {changes}{compacted}");
     Line::styled(fit(&text, columns), theme.strong())
 }

@@ -4,9 +4,11 @@ mod changed;
 mod check;
 mod compare;
 mod errand;
+mod evidence;
 mod export;
 mod history;
 mod inbox;
+mod job;
 mod keys;
 mod object;
 mod overview;
@@ -14,6 +16,7 @@ mod page;
 mod relatives;
 mod search;
 mod sizes;
+mod stores;
 mod tables;
 mod timeline;
 
@@ -26,15 +29,15 @@ use jiff::Timestamp;
 use errand::{Errand, Errands};
 use inbox::Inbox;
 
-use super::ask::{Answer, Ask, KindName, Opened, Trouble};
+use super::ask::{Answer, Ask, KindName, Trouble};
 use crate::kube::minor::Minor;
 use crate::model::{Engine, History};
 use crate::ops::info::Info;
 use crate::ops::keyring::{Given, Keyring};
 use crate::ops::moments;
 use crate::ops::objects::{ObjectError, Objects};
-use crate::ops::store::{self, OpenStore};
-use crate::source::{Choice, Watch};
+use crate::ops::store::{self, OpenError, OpenStore};
+use crate::source::{self, Choice, Files, Watch};
 
 /// What to open, and with what.
 #[derive(Debug)]
@@ -70,72 +73,147 @@ pub(super) struct Reader {
     path: PathBuf,
     name: String,
     checked: Arc<OnceLock<check::All>>,
+    info: OnceLock<Info>,
     opened: Sender<Watch>,
     other: Mutex<Option<Arc<compare::OtherStore>>>,
     owned: Mutex<Option<Arc<relatives::Owned>>>,
 }
 
+/// What was named, and the store there, where it can be opened.
+pub(super) struct Opened<'o> {
+    path: &'o std::path::Path,
+    choice: &'o Choice,
+    source: Option<&'o OpenStore>,
+}
+
 /// Opens the store, then answers until nobody asks any more.
 pub fn run(opening: &Opening, asks: &Receiver<(Ticket, Ask)>, answers: &Sender<(Ticket, Answer)>) {
-    let opened = store::open_and_hash(&opening.path, &opening.choice);
-    let source = match opened {
-        Ok(source) => Arc::new(source),
-        Err(error) => {
-            let _ = answers.send((UNASKED, Answer::Closed(check::cannot_open(&error, opening))));
-            return;
+    let inbox = Inbox::new(asks);
+    let mut choice = opening.choice.clone();
+    loop {
+        let reader = match open(opening, &choice, answers) {
+            Ok(reader) => Some(Arc::new(reader)),
+            Err(error) => {
+                let _ = answers.send((UNASKED, Answer::Closed(check::cannot_open(&error, opening))));
+                None
+            }
+        };
+        if let Some(reader) = &reader {
+            if answers.send((UNASKED, Answer::Opened(Box::new(reader.opened())))).is_err() {
+                return;
+            }
+            reader.check_behind(answers);
         }
+        match serve(opening, &choice, reader, &inbox, answers) {
+            Some(store) => choice.store = Some(store),
+            None => return,
+        }
+    }
+}
+
+fn open(opening: &Opening, choice: &Choice, answers: &Sender<(Ticket, Answer)>) -> Result<Reader, OpenError> {
+    let files = source::open(&opening.path, choice)?;
+    let (engine, bytes) = match &files.files {
+        Files::Sqlite { db, .. } => ("kine/SQLite", db),
+        Files::Bolt { db } => ("etcd/bbolt", db),
+        Files::EtcdDir { db, .. } => ("etcd data directory", db),
     };
+    let _ = answers.send((UNASKED, Answer::Glance(engine.to_owned(), bytes.bytes.len() as u64)));
+    let source = Arc::new(store::opened(files)?);
     let _ = opening.opened.send(source.watch.clone());
     let (keyring, mut notes, keys_fault) = match opening.given.keyring(&source) {
         Ok((keyring, notes)) => (keyring, notes, None),
         Err(error) => (Keyring::new(), Vec::new(), Some(error.to_string())),
     };
     notes.splice(0..0, source.notes.iter().cloned());
-    let (given, path, name) = (Arc::clone(&opening.given), opening.path.clone(), opening.name.clone());
-    let reader = Arc::new(Reader {
+    Ok(Reader {
         source,
         keyring,
         minor: opening.minor,
         notes,
         keys_fault,
-        given,
-        path,
-        name,
+        given: Arc::clone(&opening.given),
+        path: opening.path.clone(),
+        name: opening.name.clone(),
         checked: Arc::default(),
+        info: OnceLock::new(),
         opened: opening.opened.clone(),
         other: Mutex::default(),
         owned: Mutex::default(),
-    });
-    if answers.send((UNASKED, Answer::Opened(Box::new(reader.opened())))).is_err() {
-        return;
-    }
-    reader.check_behind(answers);
-    let inbox = Inbox::new(asks);
+    })
+}
+
+/// Answers; the engine of another store, if that is to be opened instead.
+fn serve(
+    opening: &Opening,
+    choice: &Choice,
+    reader: Option<Arc<Reader>>,
+    inbox: &Inbox<'_>,
+    answers: &Sender<(Ticket, Answer)>,
+) -> Option<String> {
     let errands = Errands::default();
     while let Some((ticket, ask)) = inbox.next() {
-        if let Ask::GiveUp(ticket) = ask {
-            errands.give_up(ticket);
-        } else if ask.takes_long() {
-            let (reader, errand) = (Arc::clone(&reader), errands.begin(ticket, &ask, answers));
-            let run = move || errand.answer(safely(|| reader.run(&ask, &errand)));
-            if std::thread::Builder::new().name("errand".to_owned()).spawn(run).is_err() {
-                let _ = answers.send((ticket, Answer::Failed(no_thread())));
+        match ask {
+            Ask::GiveUp(ticket) => errands.give_up(ticket),
+            Ask::Reopen(store) => return Some(store),
+            ask if ask.takes_long() => {
+                let errand = errands.begin(ticket, &ask, answers);
+                let (reader, path, choice) = (reader.clone(), opening.path.clone(), choice.clone());
+                let run = move || {
+                    let answer = safely(|| {
+                        let source = reader.as_deref().map(|reader| &*reader.source);
+                        let opened = Opened { path: &path, choice: &choice, source };
+                        long_answer(&ask, reader.as_deref(), &opened, &errand)
+                    });
+                    errand.answer(answer);
+                };
+                if std::thread::Builder::new().name("errand".to_owned()).spawn(run).is_err() {
+                    let _ = answers.send((ticket, Answer::Failed(no_thread())));
+                }
             }
-        } else if answers.send((ticket, safely(|| reader.answer(&ask, &inbox)))).is_err() {
-            return;
+            ask => {
+                let answer = safely(|| match &reader {
+                    Some(reader) => reader.answer(&ask, inbox),
+                    None => Answer::Failed(no_store()),
+                });
+                if answers.send((ticket, answer)).is_err() {
+                    return None;
+                }
+            }
         }
+    }
+    None
+}
+
+/// What takes long, on a thread of its own.
+fn long_answer(ask: &Ask, reader: Option<&Reader>, opened: &Opened<'_>, errand: &Errand) -> Answer {
+    match (ask, reader) {
+        (Ask::Evidence, _) => evidence::evidence(opened, errand),
+        (Ask::Stores, _) => Answer::List(stores::stores(opened, reader, errand)),
+        (Ask::Job { job, stage }, _) => Answer::Did(job::run(opened, job, *stage, errand)),
+        (Ask::Compare(with), Some(reader)) => reader.compare(with, errand),
+        (Ask::Owned { key, revision, at }, Some(reader)) => reader.owned(*key, *revision, *at, errand),
+        (Ask::Timeline { columns }, Some(reader)) => Answer::Timeline(reader.timeline(*columns, errand)),
+        _ => Answer::Failed(no_store()),
     }
 }
 
 /// A defect of ours must not take the terminal down with it.
 fn safely(answer: impl FnOnce() -> Answer) -> Answer {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(answer)).unwrap_or_else(|_| {
+        let told = crate::tui::crash::log_path().map(|path| format!("What happened stands in {}", path.display()));
         Answer::Failed(Trouble {
             title: "a defect of kinescope".to_owned(),
             what: "working this out failed in a way that must not happen; everything else still works".to_owned(),
-            advice: Vec::new(),
+            advice: told.into_iter().collect(),
         })
     })
+}
+
+fn no_store() -> Trouble {
+    let what = "for this a store must be open, and none could be opened here".to_owned();
+    let advice = vec!["i searches the file for rows all the same; W writes a store of what is found".to_owned()];
+    Trouble { title: "no store is open".to_owned(), what, advice }
 }
 
 fn no_thread() -> Trouble {
@@ -148,6 +226,11 @@ impl Reader {
         self.source.store.history()
     }
 
+    /// What is in the store, without the hashes of the whole file: worked out once.
+    fn info(&self) -> &Info {
+        self.info.get_or_init(|| Info::of(&self.source, true))
+    }
+
     fn at(&self, at: Option<i64>) -> i64 {
         at.unwrap_or_else(|| self.history().current_revision())
     }
@@ -156,9 +239,9 @@ impl Reader {
         Objects::new(self.history(), &self.keyring, self.minor, self.at(at))
     }
 
-    fn opened(&self) -> Opened {
+    fn opened(&self) -> super::ask::Opened {
         let objects = self.objects(None);
-        let info = Info::of(&self.source, true);
+        let info = self.info();
         let engine = match (info.engine, &info.etcd) {
             (Engine::Kine, _) => "kine/SQLite",
             (Engine::Etcd, Some(etcd)) if etcd.replay.is_some() => "etcd data directory",
@@ -169,7 +252,7 @@ impl Reader {
             let names = [&resource.plural, &resource.singular].into_iter().chain(&resource.short_names);
             KindName { full: resource.full_name(), aliases: names.map(ToString::to_string).collect() }
         });
-        Opened {
+        super::ask::Opened {
             engine: engine.to_owned(),
             bytes: info.bytes.file,
             current: info.current_revision,
@@ -177,16 +260,6 @@ impl Reader {
             kinds: kinds.collect(),
             notes: self.notes.clone(),
             keys: self.keys_fault.clone(),
-        }
-    }
-
-    /// What takes long, on a thread of its own.
-    fn run(&self, ask: &Ask, errand: &Errand) -> Answer {
-        match ask {
-            Ask::Compare(with) => self.compare(with, errand),
-            Ask::Owned { key, revision, at } => self.owned(*key, *revision, *at, errand),
-            Ask::Timeline { columns } => Answer::Timeline(self.timeline(*columns, errand)),
-            _ => Answer::Failed(Trouble::default()),
         }
     }
 
@@ -212,7 +285,14 @@ impl Reader {
             Ask::Owners { key, revision, at } => Answer::Owners(self.owners(*key, *revision, *at)),
             Ask::CompareOne { with, key, reveal } => Answer::Diff(self.compare_one(with, key, *reveal)),
             // These have threads of their own.
-            Ask::Compare(_) | Ask::Owned { .. } | Ask::Timeline { .. } | Ask::GiveUp(_) => Answer::Failed(Trouble::default()),
+            Ask::Compare(_)
+            | Ask::Owned { .. }
+            | Ask::Timeline { .. }
+            | Ask::Evidence
+            | Ask::Stores
+            | Ask::Job { .. }
+            | Ask::Reopen(_)
+            | Ask::GiveUp(_) => Answer::Failed(no_store()),
             Ask::Moment { text } => Answer::Moment(self.moment(text)),
             Ask::Plan(export) => Answer::Planned(Box::new(self.plan(export))),
             Ask::Write { export, path, force } => Answer::Written(self.write(export, path, *force)),

@@ -28,7 +28,7 @@ struct Sum<'s> {
 impl Reader {
     pub(super) fn overview(&self, at: Option<i64>) -> Overview {
         let objects = self.objects(at);
-        let info = Info::of(&self.source, true);
+        let info = self.info();
         let nodes = self.nodes(&objects);
         let release = match objects.minor().1 {
             MinorFrom::Newest => None,
@@ -43,7 +43,7 @@ impl Reader {
             newest: objects.newest_stamp(),
             bytes: [info.bytes.file, info.bytes.live, info.bytes.superseded, info.bytes.free, info.bytes.index],
             counts: [info.counts.live_keys, info.counts.changes, info.counts.tombstones, info.leases],
-            findings: self.findings(&info, &objects, &locked),
+            findings: self.findings(info, &objects, &locked),
             kinds,
         }
     }
@@ -166,9 +166,8 @@ impl Reader {
     /// The findings that are known at once.
     pub(super) fn early_findings(&self) -> Vec<Finding> {
         let objects = self.objects(None);
-        let info = Info::of(&self.source, true);
         let (_, locked) = self.kinds(&objects);
-        self.findings(&info, &objects, &locked)
+        self.findings(self.info(), &objects, &locked)
     }
 }
 

@@ -47,7 +47,7 @@ impl Reader {
                         bar.add(change, Some(at));
                     }
                 }
-                timeline.told = format!("{} in each column, by stamps in objects", length(span, columns));
+                timeline.told = format!("{} a column, by stamps", length(span, columns));
             }
             _ => {
                 for (at, change) in changes.iter().enumerate() {
