@@ -48,7 +48,8 @@ fn views() -> Vec<(&'static str, PathBuf, Vec<&'static str>)> {
 
 /// The same of stores that are made here: without any key, damaged, half-migrated, no store at all.
 fn made() -> (Vec<tempfile::TempDir>, Vec<(&'static str, PathBuf, Vec<&'static str>)>) {
-    let dir = tempfile::tempdir().unwrap();
+    // Of a length that is the same everywhere: some lines name it.
+    let dir = tempfile::Builder::new().prefix("kinescope-").rand_bytes(6).tempdir_in("/tmp").unwrap();
     let at = |name: &str| dir.path().join(name);
     let (two, server) = fixtures::half_migrated();
     let sqlite = rusqlite::Connection::open(at("empty.db")).unwrap();
@@ -84,14 +85,15 @@ fn made() -> (Vec<tempfile::TempDir>, Vec<(&'static str, PathBuf, Vec<&'static s
 
 #[test]
 fn every_screen_looks_as_kept() {
-    let (_kept_until_here, made) = made();
+    let (directories, made) = made();
+    let made_in = directories[0].path().display().to_string();
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/tui");
     let mut wrong = Vec::new();
     for (name, store, keys) in views().into_iter().chain(made) {
         for size in SIZES {
             let mut session = Session::open(&store, size);
             session.press(&keys);
-            let screen = session.screen();
+            let screen = session.screen().replace(&made_in, "/backup");
             let file = kept.join(format!("{name}-{}x{}.txt", size.0, size.1));
             if std::env::var_os("KINESCOPE_UPDATE_SNAPSHOTS").is_some() {
                 std::fs::create_dir_all(&kept).unwrap();
@@ -102,6 +104,40 @@ fn every_screen_looks_as_kept() {
         }
     }
     assert!(wrong.is_empty(), "KINESCOPE_UPDATE_SNAPSHOTS=1 takes them anew:\n{}", wrong.join("\n"));
+}
+
+/// Without colours a screen says the same, and with them only the sixteen are used that every terminal has.
+#[test]
+fn colours_say_nothing_that_is_not_written() {
+    use kinescope::tui::Theme;
+    use ratatui::style::Color;
+    let (_directories, made) = made();
+    for (name, store, keys) in views().into_iter().chain(made) {
+        let mut session = Session::open(&store, (80, 24));
+        session.press(&keys);
+        let written = |theme: Theme| -> String {
+            session.buffer_in(theme).content.iter().map(|cell| cell.symbol().to_owned()).collect()
+        };
+        let dark = written(Theme::Dark);
+        assert_eq!(dark, written(Theme::Plain), "{name}");
+        assert_eq!(dark, written(Theme::Light), "{name}");
+        for cell in &session.buffer_in(Theme::Plain).content {
+            assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{name}");
+        }
+        for theme in [Theme::Dark, Theme::Light] {
+            for cell in &session.buffer_in(theme).content {
+                for colour in [cell.fg, cell.bg] {
+                    assert!(!matches!(colour, Color::Rgb(..) | Color::Indexed(_)), "{name}: {colour}");
+                }
+            }
+        }
+        // On a light background nobody sees what is yellow or white.
+        for cell in &session.buffer_in(Theme::Light).content {
+            let unseen = [Color::Yellow, Color::LightYellow, Color::Cyan, Color::LightCyan];
+            assert!(!unseen.contains(&cell.fg), "{name}: {}", cell.fg);
+            assert!(cell.fg != Color::White || cell.bg != Color::Reset, "{name}");
+        }
+    }
 }
 
 /// However small the terminal, and however often it changes, nothing breaks.

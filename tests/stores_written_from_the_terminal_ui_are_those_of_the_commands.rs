@@ -12,7 +12,7 @@ use kinescope::model::Evidence;
 use kinescope::ops::recover;
 use kinescope::ops::store;
 use kinescope::source::Choice;
-use kinescope::tui::ask::Target;
+use kinescope::tui::ask::{Cell, Target};
 use screens::Session;
 
 const SIZE: (u16, u16) = (160, 50);
@@ -79,7 +79,8 @@ fn evidence_is_what_recover_counts_and_recovers() {
     assert_eq!(shown.get("lost").copied().unwrap_or(0), report.lost.len() as u64);
     assert!(!report.lost.is_empty() && report.rows.of(Evidence::Intact) > 0);
     // A row of the store that is open leads to its object.
-    let intact = grid.list.rows.iter().find(|row| row.cells[0].text == "intact").unwrap();
+    let is_intact_object = |cells: &[Cell]| cells[0].text == "intact" && cells[1].text.starts_with("/registry/");
+    let intact = grid.list.rows.iter().find(|row| is_intact_object(&row.cells)).unwrap();
     assert!(matches!(intact.target, Target::Key { .. }));
     // The worst first, and one grade at a time.
     assert_eq!(grid.list.rows[0].cells[0].text, "lost");

@@ -287,10 +287,8 @@ fn owners_and_owned_are_those_that_kubectl_printed() {
         printed.iter().filter(owned).map(|line| line["name"].as_str().unwrap().to_owned()).collect()
     };
     let mut session = Session::open(&dir.join("final.etcd"), SIZE);
-    session.press(&[":deploy", "enter", "/coredns", "enter", "enter", "O"]);
-    let sets = owned_by("ReplicaSet", "");
-    assert!(sets.is_empty());
-    let sets = owned_by("Deployment", "coredns");
+    session.press(&[":deploy", "enter", "/web", "enter", "enter", "O"]);
+    let sets = owned_by("Deployment", "web");
     let pods: BTreeSet<String> = sets.iter().flat_map(|set| owned_by("ReplicaSet", set)).collect();
     assert!(!sets.is_empty() && !pods.is_empty());
     let last = |row: &Vec<String>| row[0].rsplit('/').next().unwrap().to_owned();
@@ -306,9 +304,9 @@ fn owners_and_owned_are_those_that_kubectl_printed() {
         View::Object { name, .. } => name.clone(),
         _ => panic!("no object: {}", session.screen()),
     };
-    assert!(name(&session).starts_with("replicasets.apps/kube-system/coredns-"), "{}", name(&session));
+    assert!(name(&session).starts_with("replicasets.apps/shop/web-"), "{}", name(&session));
     session.press(&["o"]);
-    assert_eq!(name(&session), "deployments.apps/kube-system/coredns");
+    assert_eq!(name(&session), "deployments.apps/shop/web");
     session.press(&["o"]);
     let said = session.state.said.clone().unwrap();
     assert!(said.is_refusal, "{}", said.text);

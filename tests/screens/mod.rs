@@ -110,9 +110,14 @@ impl Session {
 
     /// The cells of the terminal.
     pub fn buffer(&self) -> ratatui::buffer::Buffer {
+        self.buffer_in(Theme::Dark)
+    }
+
+    /// The same in the colours of a theme.
+    pub fn buffer_in(&self, theme: Theme) -> ratatui::buffer::Buffer {
         let (columns, lines) = self.state.size;
         let mut terminal = Terminal::new(TestBackend::new(columns, lines)).unwrap();
-        terminal.draw(|frame| views::draw(&self.state, Theme::Dark, frame)).unwrap();
+        terminal.draw(|frame| views::draw(&self.state, theme, frame)).unwrap();
         terminal.backend().buffer().clone()
     }
 

@@ -185,8 +185,15 @@ pub static KEYS: &[Binding] = &[
         keys: &["W"],
         action: Action::Store,
         what: "write a whole store: converted, or recovered; a dialog shows first what it will be",
-        places: &[Place::Overview, Place::Health, Place::Evidence, Place::Stores],
+        places: &[Place::Health, Place::Evidence, Place::Stores],
         short: "write",
+    },
+    Binding {
+        keys: &["W"],
+        action: Action::Store,
+        what: "write a whole store: converted, or recovered",
+        places: &[Place::Overview],
+        short: "",
     },
     Binding {
         keys: &["S"],

@@ -173,7 +173,7 @@ pub fn act(state: &mut State, action: Action) -> Asks {
         Action::Evidence => store_dialog::show(state, ListOf::Evidence),
         Action::Stores => store_dialog::show(state, ListOf::Stores),
         Action::Grade => store_dialog::next_grade(state),
-        Action::Store => store_dialog::open(state),
+        Action::Store => store_dialog::open(state, None),
         Action::Compare => compare::prompt(state),
         Action::Noise => compare::noise(state),
         Action::Older | Action::Newer => step(state, action == Action::Newer),

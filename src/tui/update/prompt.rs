@@ -2,7 +2,11 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{Asks, act, ask_moment, ask_top, compare, keep_in_view, reading, refuse, show_kind, timeline, to_moment};
+use super::{
+    Asks, act, ask_moment, ask_top, compare, keep_in_view, reading, refuse, show_kind, store_dialog, timeline,
+    to_moment,
+};
+use crate::tui::ask::Verb;
 use crate::tui::keys::Action;
 use crate::tui::state::{Grid, ListOf, Prompt, PromptFor, Screen, State, View};
 
@@ -171,7 +175,8 @@ fn palette(state: &mut State, prompt: &Prompt) -> Asks {
         },
         "evidence" => act(state, Action::Evidence),
         "stores" => act(state, Action::Stores),
-        "convert" | "recover" => act(state, Action::Store),
+        "convert" => store_dialog::open(state, Some(Verb::Convert)),
+        "recover" => store_dialog::open(state, Some(Verb::Recover)),
         "help" => act(state, Action::Help),
         kind => {
             if let Some(namespace) = namespace {

@@ -11,10 +11,14 @@ use crate::tui::state::{Grid, ListOf, Phase, Screen, State, StoreDialog, View};
 const LONGEST_PATH: usize = 4000;
 
 /// Opens the dialog: a store that is damaged is recovered, another one converted to the other engine.
-pub(super) fn open(state: &mut State) -> Asks {
+pub(super) fn open(state: &mut State, wanted: Option<Verb>) -> Asks {
     let is_kine = state.opened().is_none_or(|opened| opened.engine.starts_with("kine"));
     let is_damaged = state.findings().iter().any(|finding| finding.severity == Severity::Damage);
-    let dialog = match (state.opened().is_none() || is_damaged, is_kine) {
+    let recovers = match wanted {
+        Some(verb) => verb == Verb::Recover,
+        None => state.opened().is_none() || is_damaged,
+    };
+    let dialog = match (recovers, is_kine) {
         (true, true) => StoreDialog::new(Verb::Recover, Shape::Kine),
         (true, false) => StoreDialog::new(Verb::Recover, Shape::EtcdSnapshot),
         (false, true) => StoreDialog::new(Verb::Convert, Shape::EtcdSnapshot),

@@ -22,6 +22,33 @@ pub fn draw_titled(state: &State, screen: &Screen, grid: &Grid, theme: Theme, fr
     frame.render_widget(title(state, screen, grid, theme, usize::from(area.width)), line(area, 0));
     let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     draw(grid, screen.loaded || screen.waiting.is_none(), theme, frame, below);
+    if let View::List { of: ListOf::Stores, .. } = &screen.view {
+        explain_stores(state, grid, theme, frame, below);
+    }
+}
+
+/// Why there are two stores, and what to do: below their lines, where there is room.
+fn explain_stores(state: &State, grid: &Grid, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let columns = usize::from(area.width).saturating_sub(4);
+    let mut lines = Vec::new();
+    let mut say = |text: &str, style: Style| {
+        lines.extend(
+            super::dialog::wrapped(text, columns).into_iter().map(|text| Line::styled(format!("  {text}"), style)),
+        );
+    };
+    say("Two stores lie here: k3s was moved from one engine to the other, or that failed half-way.", theme.strong());
+    if let Some(note) = &grid.list.note {
+        say(&format!("{note}."), Style::new());
+    }
+    say("enter opens the one under the cursor, S comes back here. Looking changes neither.", Style::new());
+    say("v in one of them, with the path of the other, shows what differs.", Style::new());
+    say("What k3s would do at its next start, and what puts it right:", Style::new());
+    let path = crate::tui::shell_word(&state.start.path);
+    say(&format!("$ kinescope doctor {path}"), theme.key());
+    let from = grid.order.len() as u16 + 2;
+    for (at, text) in (from..area.height).zip(lines) {
+        frame.render_widget(text, line(area, at));
+    }
 }
 
 fn title(state: &State, screen: &Screen, grid: &Grid, theme: Theme, columns: usize) -> Line<'static> {
@@ -188,6 +215,7 @@ fn is_number(grid: &Grid, column: usize) -> bool {
         "BYTES",
         "SIZE",
         "KEYS",
+        "LIVE KEYS",
         "TTL",
         "LEFT",
         "LAST REVISION",
@@ -239,8 +267,11 @@ fn fitted(grid: &Grid, wide: &dyn Fn(usize) -> usize, room: usize) -> Vec<usize>
     let mut widths: Vec<usize> = (0..grid.list.columns.len()).map(wide).collect();
     let excess = widths.iter().map(|own| own + GAP).sum::<usize>().saturating_sub(room + GAP);
     let name = 1 + usize::from(grid.list.columns.first().is_some_and(|column| column == "NAMESPACE"));
+    let is_graded = grid.list.columns.first().is_some_and(|column| column == "GRADE");
     let (at, least) = match grid.list.columns.iter().position(|column| column == "WHO") {
         Some(at) => (at, LEAST_WHO),
+        // Of evidence what it is is worth more than the end of a long key.
+        None if is_graded => (1, LEAST),
         None => (name - 1, LEAST),
     };
     if grid.list.columns.first().is_some_and(|column| column == "OBJECT") {

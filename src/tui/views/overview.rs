@@ -40,14 +40,16 @@ fn empty(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
     let lines = vec![
         Line::styled("  This store is empty: no key was ever written to it", theme.strong().patch(theme.warning())),
         Line::default(),
-        text("The file itself is whole. k3s makes such a store when it starts and does not find its data: then the"),
-        text("data lies elsewhere, or was moved away. What k3s would do in a server directory:"),
+        text("The file itself is whole. k3s makes such a store when it starts and does"),
+        text("not find its data: then that lies elsewhere, or was moved away. What k3s"),
+        text("would do with its server directory:"),
         command("kinescope doctor /var/lib/rancher/k3s/server".to_owned()),
         Line::default(),
-        text("If there was data in this very file, i searches all its bytes for rows that nothing leads to; so does"),
+        text("If there was data in this very file, i searches its bytes for rows that"),
+        text("nothing leads to, and so does"),
         command(format!("kinescope recover {path}")),
         Line::default(),
-        text("Snapshots that k3s took itself lie in db/snapshots beside it."),
+        text("Snapshots that k3s took by itself lie in db/snapshots."),
     ];
     for (at, text) in (1..body.height).zip(lines) {
         frame.render_widget(text, line(body, at));

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 
 use jiff::Timestamp;
@@ -32,7 +33,7 @@ impl Reader {
     /// Makes all checks on a thread of its own, and tells what they find.
     pub(super) fn check_behind(&self, answers: &Sender<(Ticket, Answer)>) {
         let (source, given, path) = (Arc::clone(&self.source), Arc::clone(&self.given), self.path.clone());
-        let (answers, checked) = (answers.clone(), Arc::clone(&self.checked));
+        let (answers, checked, left) = (answers.clone(), Arc::clone(&self.checked), Arc::clone(&self.left));
         let check = move || {
             let now = Timestamp::now().as_second();
             let verified = verify::verify(&source, &given, now);
@@ -40,7 +41,9 @@ impl Reader {
             let verified = verified.or_else(|_| verify::verify(&source, &Given::default(), now)).ok();
             let info = Info::of(&source, false);
             let all = checked.get_or_init(|| All { verified, diagnosis: diagnosis(&path, now), info });
-            let _ = answers.send((UNASKED, Answer::Checked(all.told())));
+            if !left.load(Ordering::Relaxed) {
+                let _ = answers.send((UNASKED, Answer::Checked(all.told())));
+            }
         };
         // Without a thread nothing is checked here; `verify` does it.
         let _ = std::thread::Builder::new().name("check".to_owned()).spawn(check);

@@ -14,6 +14,9 @@ const MOST: usize = 20_000;
 
 /// All rows that are found, the worst first.
 pub(super) fn evidence(opened: &Opened<'_>, errand: &Errand) -> Answer {
+    if opened.is_gone() {
+        return Answer::Failed(cannot("standard input is read once, and it was: save it to a file first".to_owned()));
+    }
     errand.tell("searching the whole file for rows", 0, 0);
     let wal = recover::reading(true);
     let found = match recover::search(opened.path, opened.choice, wal) {

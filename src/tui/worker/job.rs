@@ -86,6 +86,9 @@ fn recovered(opened: &Opened<'_>, job: &Job, stage: Stage, errand: &Errand) -> T
     if stage == Stage::Try {
         return Err("a recovery reads back what it writes, and there is nothing to try before: enter writes".to_owned());
     }
+    if opened.is_gone() {
+        return Err("standard input is read once, and it was: save it to a file first".to_owned());
+    }
     errand.tell("searching the whole file", 0, 0);
     let wal = recover::reading(true);
     let found = recover::search(opened.path, opened.choice, wal).map_err(|error| error.to_string())?;
@@ -97,5 +100,10 @@ fn recovered(opened: &Opened<'_>, job: &Job, stage: Stage, errand: &Errand) -> T
     let path = (stage == Stage::Run).then(|| Path::new(&job.path));
     let report =
         recover::recover(&found, path, &options, &mut |phase, done, total| told_phase(errand, phase, done, total));
-    report.map(|report| render::recover_text(&report, None)).map_err(|error| error.to_string())
+    let mut told = report.map(|report| render::recover_text(&report, None)).map_err(|error| error.to_string())?;
+    if stage == Stage::Plan && !told.is_empty() {
+        // That nothing was written stands above.
+        told.remove(0);
+    }
+    Ok(told)
 }

@@ -21,6 +21,7 @@ mod tables;
 mod timeline;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -73,6 +74,8 @@ pub(super) struct Reader {
     path: PathBuf,
     name: String,
     checked: Arc<OnceLock<check::All>>,
+    /// Another store is shown instead: what is still found here is of no use.
+    left: Arc<AtomicBool>,
     info: OnceLock<Info>,
     opened: Sender<Watch>,
     other: Mutex<Option<Arc<compare::OtherStore>>>,
@@ -84,6 +87,13 @@ pub(super) struct Opened<'o> {
     path: &'o std::path::Path,
     choice: &'o Choice,
     source: Option<&'o OpenStore>,
+}
+
+impl Opened<'_> {
+    /// Whether what was read cannot be read a second time.
+    fn is_gone(&self) -> bool {
+        self.path == std::path::Path::new("-")
+    }
 }
 
 /// Opens the store, then answers until nobody asks any more.
@@ -104,7 +114,11 @@ pub fn run(opening: &Opening, asks: &Receiver<(Ticket, Ask)>, answers: &Sender<(
             }
             reader.check_behind(answers);
         }
-        match serve(opening, &choice, reader, &inbox, answers) {
+        let next = serve(opening, &choice, reader.as_ref(), &inbox, answers);
+        if let Some(reader) = reader {
+            reader.left.store(true, Ordering::Relaxed);
+        }
+        match next {
             Some(store) => choice.store = Some(store),
             None => return,
         }
@@ -136,6 +150,7 @@ fn open(opening: &Opening, choice: &Choice, answers: &Sender<(Ticket, Answer)>) 
         path: opening.path.clone(),
         name: opening.name.clone(),
         checked: Arc::default(),
+        left: Arc::default(),
         info: OnceLock::new(),
         opened: opening.opened.clone(),
         other: Mutex::default(),
@@ -147,7 +162,7 @@ fn open(opening: &Opening, choice: &Choice, answers: &Sender<(Ticket, Answer)>) 
 fn serve(
     opening: &Opening,
     choice: &Choice,
-    reader: Option<Arc<Reader>>,
+    reader: Option<&Arc<Reader>>,
     inbox: &Inbox<'_>,
     answers: &Sender<(Ticket, Answer)>,
 ) -> Option<String> {
@@ -158,7 +173,7 @@ fn serve(
             Ask::Reopen(store) => return Some(store),
             ask if ask.takes_long() => {
                 let errand = errands.begin(ticket, &ask, answers);
-                let (reader, path, choice) = (reader.clone(), opening.path.clone(), choice.clone());
+                let (reader, path, choice) = (reader.cloned(), opening.path.clone(), choice.clone());
                 let run = move || {
                     let answer = safely(|| {
                         let source = reader.as_deref().map(|reader| &*reader.source);
@@ -172,7 +187,7 @@ fn serve(
                 }
             }
             ask => {
-                let answer = safely(|| match &reader {
+                let answer = safely(|| match reader {
                     Some(reader) => reader.answer(&ask, inbox),
                     None => Answer::Failed(no_store()),
                 });

@@ -2,6 +2,7 @@
 
 use super::errand::Errand;
 use super::{Opened, Reader};
+use crate::model::Engine;
 use crate::ops::keyring::Keyring;
 use crate::ops::objects::Objects;
 use crate::ops::store;
@@ -57,6 +58,7 @@ pub(super) fn stores(opened: &Opened<'_>, reader: Option<&Reader>, errand: &Erra
         return list;
     }
     let reason = why.and_then(|why| why.rsplit_once(": ").map(|(_, why)| why.to_owned()));
-    list.note = reason.map(|reason| harmless(&reason));
+    let engine = first.map_or("", |engine| if engine == Engine::Etcd { "etcd" } else { "kine" });
+    list.note = reason.map(|reason| harmless(&format!("{engine}: {reason}")));
     list
 }
