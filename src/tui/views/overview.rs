@@ -27,30 +27,40 @@ pub fn draw(state: &State, facts: Option<&Overview>, kinds: &Grid, theme: Theme,
     }
     let below = Rect { y: body.y + used.min(body.height), height: body.height.saturating_sub(used), ..body };
     if facts.counts[1] == 0 {
-        return empty(state, theme, frame, below);
+        return empty(state, facts, theme, frame, below);
     }
     grid::draw(kinds, true, theme, frame, below);
 }
 
-/// A store in which nothing was ever written.
-fn empty(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
+/// A store without any change: nothing was ever written, or nothing of it can be read.
+fn empty(state: &State, facts: &Overview, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
     let path = crate::tui::shell_word(&state.start.path);
     let text = |text: &str| Line::raw(format!("  {text}"));
     let command = |text: String| Line::styled(format!("  $ {text}"), theme.key());
-    let lines = vec![
-        Line::styled("  This store is empty: no key was ever written to it", theme.strong().patch(theme.warning())),
-        Line::default(),
+    let heading = |text: &str| Line::styled(format!("  {text}"), theme.strong().patch(theme.warning()));
+    let is_damaged = facts.findings.iter().any(|finding| finding.severity == Severity::Damage);
+    let whole = [
         text("The file itself is whole. k3s makes such a store when it starts and does"),
         text("not find its data: then that lies elsewhere, or was moved away. What k3s"),
         text("would do with its server directory:"),
         command("kinescope doctor /var/lib/rancher/k3s/server".to_owned()),
         Line::default(),
+    ];
+    let search = [
         text("If there was data in this very file, i searches its bytes for rows that"),
         text("nothing leads to, and so does"),
         command(format!("kinescope recover {path}")),
         Line::default(),
         text("Snapshots that k3s took by itself lie in db/snapshots."),
     ];
+    // etcd begins with revision 1, kine with 0.
+    let mut lines = match (is_damaged, state.revision()) {
+        (true, _) => vec![heading("No key can be read here, and the file is damaged"), Line::default()],
+        (false, ..=1) => vec![heading("This store is empty: no key was ever written to it"), Line::default()],
+        (false, _) => vec![heading("This store holds no key: all that was written is compacted away"), Line::default()],
+    };
+    lines.extend(whole.into_iter().filter(|_| !is_damaged));
+    lines.extend(search);
     for (at, text) in (1..body.height).zip(lines) {
         frame.render_widget(text, line(body, at));
     }

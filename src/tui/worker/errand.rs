@@ -24,7 +24,14 @@ pub(super) struct Errand {
 /// Those that are not done, as far as anybody knows.
 #[derive(Default)]
 pub(super) struct Errands {
-    all: RefCell<Vec<(Discriminant<Ask>, Ticket, Arc<AtomicBool>)>>,
+    all: RefCell<Vec<Begun>>,
+}
+
+/// One of them: what kind of question, its number, and what stops it.
+struct Begun {
+    kind: Discriminant<Ask>,
+    ticket: Ticket,
+    stop: Arc<AtomicBool>,
 }
 
 impl Errands {
@@ -32,24 +39,27 @@ impl Errands {
     pub(super) fn begin(&self, ticket: Ticket, ask: &Ask, answers: &Sender<(Ticket, Answer)>) -> Errand {
         let mut all = self.all.borrow_mut();
         if !ask.writes() {
-            all.iter().filter(|(kind, ..)| *kind == discriminant(ask)).for_each(|(_, _, stop)| stop_it(stop));
-            all.retain(|(kind, ..)| *kind != discriminant(ask));
+            stop_those(&mut all, |begun| begun.kind == discriminant(ask));
         }
         let given_up = Arc::new(AtomicBool::new(false));
-        all.push((discriminant(ask), ticket, Arc::clone(&given_up)));
+        all.push(Begun { kind: discriminant(ask), ticket, stop: Arc::clone(&given_up) });
         Errand { ticket, answers: answers.clone(), given_up, told: Mutex::new(Instant::now()) }
     }
 
     /// Nobody waits for it any more.
     pub(super) fn give_up(&self, ticket: Ticket) {
-        let mut all = self.all.borrow_mut();
-        all.iter().filter(|(_, own, _)| *own == ticket).for_each(|(_, _, stop)| stop_it(stop));
-        all.retain(|(_, own, _)| *own != ticket);
+        stop_those(&mut self.all.borrow_mut(), |begun| begun.ticket == ticket);
     }
 }
 
-fn stop_it(stop: &AtomicBool) {
-    stop.store(true, Ordering::Relaxed);
+fn stop_those(all: &mut Vec<Begun>, are_meant: impl Fn(&Begun) -> bool) {
+    all.retain(|begun| {
+        let is_meant = are_meant(begun);
+        if is_meant {
+            begun.stop.store(true, Ordering::Relaxed);
+        }
+        !is_meant
+    });
 }
 
 impl Errand {

@@ -21,6 +21,9 @@ const DEEPEST: usize = 32;
 /// Lines of a tree, at most.
 const MOST: usize = 10_000;
 
+/// The uids of an object's owners, and whether each controls it.
+type Owners = Vec<(String, bool)>;
+
 /// Whom every object says to be owned by, the other way round, at one moment.
 pub(super) struct Owned {
     revision: i64,
@@ -171,7 +174,7 @@ impl Reader {
                 objects.object(*key)?;
                 Some((*key, objects.tree(change, &objects.whole(change)).ok().map(|(tree, _)| tree)))
             };
-            let found: Vec<(KeyId, Option<Vec<(String, bool)>>)> = batch
+            let found: Vec<(KeyId, Option<Owners>)> = batch
                 .par_iter()
                 .filter_map(look)
                 .map(|(key, tree)| (key, tree.map(|tree| references(&tree).filter_map(owner_of).collect())))
