@@ -122,7 +122,7 @@ impl Session {
 
 fn tell(what: &str, times: Vec<Took>) {
     let part = |of: fn(&Took) -> Duration| {
-        let mut times: Vec<Took> = times.iter().map(of).collect();
+        let mut times: Vec<Duration> = times.iter().map(of).collect();
         times.sort();
         let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
         format!("p50 {:>7.2} p99 {:>7.2} most {:>7.2} ms", at(0.5), at(0.99), at(1.0))
