@@ -13,7 +13,9 @@ use screens::Session;
 const SIZES: [(u16, u16); 2] = [(80, 24), (160, 50)];
 
 /// A name, the store, and the keys that lead to the screen.
-fn views() -> Vec<(&'static str, PathBuf, Vec<&'static str>)> {
+type Shown = (&'static str, PathBuf, Vec<&'static str>);
+
+fn views() -> Vec<Shown> {
     let kine = || fixtures::unpacked("kine-0.16").join("early.backup.db");
     let etcd = || fixtures::unpacked("etcd-3.6").join("middle.snapshot");
     vec![
@@ -47,7 +49,7 @@ fn views() -> Vec<(&'static str, PathBuf, Vec<&'static str>)> {
 }
 
 /// The same of stores that are made here: without any key, damaged, half-migrated, no store at all.
-fn made() -> (Vec<tempfile::TempDir>, Vec<(&'static str, PathBuf, Vec<&'static str>)>) {
+fn made() -> (Vec<tempfile::TempDir>, Vec<Shown>) {
     // Of a length that is the same everywhere: some lines name it.
     let dir = tempfile::Builder::new().prefix("kinescope-").rand_bytes(6).tempdir_in("/tmp").unwrap();
     let at = |name: &str| dir.path().join(name);

@@ -468,6 +468,14 @@ impl State {
         all
     }
 
+    /// Whether bytes of the store's files are damaged; what else verify and doctor find is no reason to recover.
+    pub fn is_damaged(&self) -> bool {
+        let Some(View::Overview { facts: Some(facts), .. }) = self.stack.first().map(|screen| &screen.view) else {
+            return false;
+        };
+        facts.findings.iter().any(|finding| finding.severity == super::ask::Severity::Damage)
+    }
+
     /// What is known of the store, once it is open.
     pub fn opened(&self) -> Option<&Opened> {
         match &self.phase {

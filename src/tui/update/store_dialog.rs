@@ -3,7 +3,7 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::{Asks, ask_top, new_ticket, refuse, say};
-use crate::tui::ask::{Answer, Ask, GRADES, Severity, Shape, Stage, Verb};
+use crate::tui::ask::{Answer, Ask, GRADES, Shape, Stage, Verb};
 use crate::tui::keys::{Action, Found, Place};
 use crate::tui::state::{Grid, ListOf, Phase, Screen, State, StoreDialog, View};
 
@@ -13,10 +13,9 @@ const LONGEST_PATH: usize = 4000;
 /// Opens the dialog: a store that is damaged is recovered, another one converted to the other engine.
 pub(super) fn open(state: &mut State, wanted: Option<Verb>) -> Asks {
     let is_kine = state.opened().is_none_or(|opened| opened.engine.starts_with("kine"));
-    let is_damaged = state.findings().iter().any(|finding| finding.severity == Severity::Damage);
     let recovers = match wanted {
         Some(verb) => verb == Verb::Recover,
-        None => state.opened().is_none() || is_damaged,
+        None => state.opened().is_none() || state.is_damaged(),
     };
     let dialog = match (recovers, is_kine) {
         (true, true) => StoreDialog::new(Verb::Recover, Shape::Kine),

@@ -2,7 +2,6 @@
 
 use ratatui::layout::Rect;
 
-use crate::tui::ask::Severity;
 use crate::tui::keys::{KEYS, Place};
 use crate::tui::state::{Screen, State, View};
 
@@ -43,8 +42,10 @@ const TITLE_AND_HEADINGS: usize = 2;
 pub fn facts_lines(state: &State) -> usize {
     let Some(Screen { view: View::Overview { facts: Some(_), .. }, .. }) = state.top() else { return 0 };
     let findings = state.findings().len().max(1);
-    let is_damaged = state.findings().iter().any(|finding| finding.severity == Severity::Damage);
-    4 + usize::from(has_activity(state)) + findings.min(FINDINGS) + usize::from(is_damaged || findings > FINDINGS) + 1
+    4 + usize::from(has_activity(state))
+        + findings.min(FINDINGS)
+        + usize::from(state.is_damaged() || findings > FINDINGS)
+        + 1
 }
 
 /// Whether the first screen has room for the line of activity.

@@ -27,18 +27,18 @@ pub fn draw(state: &State, facts: Option<&Overview>, kinds: &Grid, theme: Theme,
     }
     let below = Rect { y: body.y + used.min(body.height), height: body.height.saturating_sub(used), ..body };
     if facts.counts[1] == 0 {
-        return empty(state, facts, theme, frame, below);
+        return empty(state, theme, frame, below);
     }
     grid::draw(kinds, true, theme, frame, below);
 }
 
 /// A store without any change: nothing was ever written, or nothing of it can be read.
-fn empty(state: &State, facts: &Overview, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
+fn empty(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
     let path = crate::tui::shell_word(&state.start.path);
     let text = |text: &str| Line::raw(format!("  {text}"));
     let command = |text: String| Line::styled(format!("  $ {text}"), theme.key());
     let heading = |text: &str| Line::styled(format!("  {text}"), theme.strong().patch(theme.warning()));
-    let is_damaged = facts.findings.iter().any(|finding| finding.severity == Severity::Damage);
+    let is_damaged = state.is_damaged();
     let whole = [
         text("The file itself is whole. k3s makes such a store when it starts and does"),
         text("not find its data: then that lies elsewhere, or was moved away. What k3s"),
@@ -135,9 +135,8 @@ fn findings(state: &State, theme: Theme, columns: usize) -> Vec<Line<'static>> {
         let text = fit(&finding.text, columns.saturating_sub(13));
         Line::from(vec![Span::styled(name, theme.dim()), Span::styled(format!("{mark}{text}"), style)])
     };
-    let is_damaged = all.iter().any(|finding| finding.severity == Severity::Damage);
     let mut lines: Vec<Line<'static>> = all.iter().take(layout::FINDINGS).enumerate().map(show).collect();
-    if is_damaged {
+    if state.is_damaged() {
         lines.push(Line::from(vec![
             Span::raw("          "),
             Span::styled("!", theme.key()),

@@ -108,11 +108,10 @@ pub fn run(opening: &Opening, asks: &Receiver<(Ticket, Ask)>, answers: &Sender<(
                 None
             }
         };
-        if let Some(reader) = &reader {
-            if answers.send((UNASKED, Answer::Opened(Box::new(reader.opened())))).is_err() {
-                return;
-            }
-            reader.check_behind(answers);
+        if let Some(reader) = &reader
+            && answers.send((UNASKED, Answer::Opened(Box::new(reader.opened())))).is_err()
+        {
+            return;
         }
         let next = serve(opening, &choice, reader.as_ref(), &inbox, answers);
         if let Some(reader) = reader {
@@ -167,6 +166,8 @@ fn serve(
     answers: &Sender<(Ticket, Answer)>,
 ) -> Option<String> {
     let errands = Errands::default();
+    // The checks take all that the machine has: the first screen comes before them.
+    let mut unchecked = reader;
     while let Some((ticket, ask)) = inbox.next() {
         match ask {
             Ask::GiveUp(ticket) => errands.give_up(ticket),
@@ -193,6 +194,9 @@ fn serve(
                 });
                 if answers.send((ticket, answer)).is_err() {
                     return None;
+                }
+                if let Some(reader) = unchecked.take() {
+                    reader.check_behind(answers);
                 }
             }
         }
