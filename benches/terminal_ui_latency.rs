@@ -70,6 +70,13 @@ fn make(path: &Path) {
     write(&contents, &rows, File::create(path).unwrap(), |_| true).unwrap();
 }
 
+/// How long a key took.
+#[derive(Clone, Copy)]
+struct Took {
+    frame: Duration,
+    whole: Duration,
+}
+
 struct Session {
     state: State,
     terminal: Terminal<TestBackend>,
@@ -82,14 +89,16 @@ impl Session {
         self.terminal.draw(|frame| views::draw(&self.state, Theme::Dark, frame)).unwrap();
     }
 
-    /// A key, all that is asked because of it, and the frame.
-    fn press(&mut self, key: KeyCode) -> Duration {
+    /// A key; the frame behind it, and the frame with all that is asked because of it.
+    fn press(&mut self, key: KeyCode) -> Took {
         let started = Instant::now();
         let asks = update::pressed(&mut self.state, &KeyEvent::from(key));
         self.send(asks);
+        self.draw();
+        let frame = started.elapsed();
         self.settle();
         self.draw();
-        started.elapsed()
+        Took { frame, whole: started.elapsed() }
     }
 
     fn send(&self, asks: update::Asks) {
@@ -111,10 +120,14 @@ impl Session {
     }
 }
 
-fn tell(what: &str, mut times: Vec<Duration>) {
-    times.sort();
-    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
-    println!("{what:<46} p50 {:>8.2} ms   p99 {:>8.2} ms   most {:>8.2} ms", at(0.5), at(0.99), at(1.0));
+fn tell(what: &str, times: Vec<Took>) {
+    let part = |of: fn(&Took) -> Duration| {
+        let mut times: Vec<Duration> = times.iter().map(of).collect();
+        times.sort();
+        let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+        format!("p50 {:>7.2} p99 {:>7.2} most {:>7.2} ms", at(0.5), at(0.99), at(1.0))
+    };
+    println!("{what:<40} frame {}   answer {}", part(|took| took.frame), part(|took| took.whole));
 }
 
 fn memory() -> String {
@@ -172,7 +185,7 @@ fn main() {
     tell("a screen down, table of 250,000", (0..TIMES).map(|_| session.press(KeyCode::PageDown)).collect());
     session.typed("/");
     let typed = |session: &mut Session| {
-        let mut times: Vec<Duration> = "object-00099".chars().map(|c| session.press(KeyCode::Char(c))).collect();
+        let mut times: Vec<Took> = "object-00099".chars().map(|c| session.press(KeyCode::Char(c))).collect();
         times.extend((0..12).map(|_| session.press(KeyCode::Backspace)));
         times
     };

@@ -14,7 +14,7 @@ use screens::Session;
 fn pictures_are_up_to_date() {
     let store = fixtures::unpacked("etcd-3.6").join("middle.snapshot");
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
-    let all: [(&str, &str, &[&str]); 5] = [
+    let all: [(&str, &str, &[&str]); 6] = [
         ("overview", "the first screen: what this is, whose cluster, how healthy, where to go", &[]),
         ("pods", "the pods of a dead cluster, as kubectl shows them", &[":po", "enter"]),
         ("history", "every change of an object that survives, and what it changed", &[":deploy", "enter", "h", "down"]),
@@ -22,6 +22,11 @@ fn pictures_are_up_to_date() {
             "export",
             "what would be written stands there before it is",
             &[":cm", "enter", "space", "space", "e", "ctrl-n"],
+        ),
+        (
+            "differences",
+            "what became of each object since an earlier moment",
+            &["v", "=400", "enter", "down", "down", "down", "down", "down"],
         ),
         ("search", "a search in keys and objects", &["f", "=nginx", "enter"]),
     ];

@@ -5,6 +5,9 @@
 mod fixtures;
 mod screens;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use kinescope::tui::ask::Became;
 use kinescope::tui::state::{Phase, View};
 use screens::Session;
 
@@ -215,4 +218,130 @@ fn bytes_of_secrets_are_masked_on_their_page_too() {
     assert!(!session.screen().contains("Opaque"));
     session.press(&["x"]);
     assert!(!session.screen().contains("(masked: it is of a Secret"));
+}
+
+/// The signs and keys of what is listed as different; two stores are compared by what the engine listed of each.
+#[test]
+fn differences_are_those_between_what_the_engine_listed() {
+    let dir = fixtures::unpacked("etcd-3.6");
+    let (_, early) = fixtures::listing(&dir.join("early.listing.json"));
+    let (revision, middle) = fixtures::listing(&dir.join("middle.listing.json"));
+    let mut session = Session::open(&dir.join("middle.snapshot"), SIZE);
+    let other = format!("={}", dir.join("early.snapshot").display());
+    session.press(&["v", &other, "enter", "n"]);
+    let View::Compare(differences) = &session.state.top().unwrap().view else { panic!("no differences") };
+    let found = differences.found.clone().unwrap();
+    assert_eq!(found.new, format!("this store at revision {}", kinescope::render::count(revision as u64)));
+    let keys = |listed: &[fixtures::Listed]| -> BTreeMap<String, i64> {
+        listed.iter().map(|listed| (listed.key.clone(), listed.mod_revision)).collect()
+    };
+    let (early, middle) = (keys(&early), keys(&middle));
+    let named = |became: Became| -> BTreeSet<String> {
+        let own = found.objects.iter().filter(|object| object.became == became);
+        own.map(|object| String::from_utf8(object.key.clone()).unwrap()).collect()
+    };
+    let only = |a: &BTreeMap<String, i64>, b: &BTreeMap<String, i64>| -> BTreeSet<String> {
+        a.keys().filter(|key| !b.contains_key(*key)).cloned().collect()
+    };
+    assert_eq!(named(Became::Added), only(&middle, &early));
+    assert_eq!(named(Became::Removed), only(&early, &middle));
+    // A key that was not written in between is no difference.
+    for key in named(Became::Changed) {
+        assert_ne!(early[&key], middle[&key], "{key}");
+    }
+    assert!(!named(Became::Changed).is_empty() && !named(Became::Added).is_empty());
+    // Without what says nothing there is less, and what is gone is said.
+    session.press(&["n"]);
+    let View::Compare(differences) = &session.state.top().unwrap().view else { panic!("no differences") };
+    let quiet = differences.found.clone().unwrap();
+    assert!(quiet.hidden > 0 && quiet.objects.len() < found.objects.len());
+    assert!(session.screen().contains("differ in noise only, n shows"), "{}", session.screen());
+}
+
+#[test]
+fn what_cannot_be_compared_says_why() {
+    let dir = fixtures::unpacked("etcd-3.6");
+    let mut session = Session::open(&dir.join("middle.snapshot"), SIZE);
+    for (typed, told) in [("=/no/such/file", "/no/such/file"), ("=99999999", "this store has the revisions 1 to")] {
+        session.press(&["v", "ctrl-u", typed, "enter"]);
+        let screen = session.screen();
+        assert!(screen.contains("this cannot be compared") && screen.contains(told), "{screen}");
+    }
+}
+
+/// What kubectl printed of the objects names their owners; nothing else does.
+#[test]
+fn owners_and_owned_are_those_that_kubectl_printed() {
+    let dir = fixtures::unpacked("etcd-3.6");
+    let printed = fixtures::json_lines(&dir.join("kubectl-yaml.jsonl"));
+    // The names of what is owned by the deployment's ReplicaSets, and by the deployment.
+    let owned_by = |kind: &str, owner: &str| -> BTreeSet<String> {
+        let owned = |line: &&serde_json::Value| {
+            let yaml = line["yaml"].as_str().unwrap();
+            let references =
+                yaml.split("  ownerReferences:\n").nth(1).map(|rest| rest.split("\n  resourceVersion").next().unwrap());
+            references.is_some_and(|references| {
+                references.contains(&format!("kind: {kind}\n")) && references.contains(&format!("name: {owner}\n"))
+            })
+        };
+        printed.iter().filter(owned).map(|line| line["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut session = Session::open(&dir.join("final.etcd"), SIZE);
+    session.press(&[":deploy", "enter", "/web", "enter", "enter", "O"]);
+    let sets = owned_by("Deployment", "web");
+    let pods: BTreeSet<String> = sets.iter().flat_map(|set| owned_by("ReplicaSet", set)).collect();
+    assert!(!sets.is_empty() && !pods.is_empty());
+    let last = |row: &Vec<String>| row[0].rsplit('/').next().unwrap().to_owned();
+    let shown = rows(&session);
+    let found = |kind: &str| -> BTreeSet<String> {
+        shown.iter().filter(|row| row[0].contains(&format!("{kind}/"))).map(last).collect()
+    };
+    assert_eq!(found("replicasets.apps"), sets);
+    assert_eq!(found("pods"), pods);
+    // And back: a Pod's owner is one key away, and its owner another.
+    session.press(&["G", "enter", "o"]);
+    let name = |session: &Session| match &session.state.top().unwrap().view {
+        View::Object { name, .. } => name.clone(),
+        _ => panic!("no object: {}", session.screen()),
+    };
+    assert!(name(&session).starts_with("replicasets.apps/shop/web-"), "{}", name(&session));
+    session.press(&["o"]);
+    assert_eq!(name(&session), "deployments.apps/shop/web");
+    session.press(&["o"]);
+    let said = session.state.said.clone().unwrap();
+    assert!(said.is_refusal, "{}", said.text);
+}
+
+#[test]
+fn folding_hides_lines_and_a_search_unfolds_them() {
+    let dir = fixtures::unpacked("etcd-3.6");
+    let mut session = Session::open(&dir.join("middle.snapshot"), SIZE);
+    session.press(&[":deploy", "enter", "enter"]);
+    let all = text(&session);
+    session.press(&["z"]);
+    let folded = session.screen();
+    assert!(folded.contains("spec:  ▸") && !folded.contains("image:"), "{folded}");
+    session.press(&["/image:", "enter"]);
+    assert!(session.screen().contains("image:"), "{}", session.screen());
+    // What is copied is the whole text.
+    session.press(&["z", "c"]);
+    assert_eq!(session.state.clipboard.clone().unwrap(), all);
+}
+
+/// The bars hold all changes, and the one that is picked leads to its revision.
+#[test]
+fn the_timeline_counts_every_change_and_leads_to_its_revision() {
+    let dir = fixtures::unpacked("etcd-3.6");
+    let path = dir.join("final.etcd");
+    let mut session = Session::open(&path, SIZE);
+    session.press(&["t", "left"]);
+    let timeline = session.state.timeline.clone().unwrap();
+    let store = kinescope::ops::store::open(&path, &kinescope::source::Choice::default()).unwrap();
+    let changes = store.store.history().changes();
+    assert_eq!(timeline.bars.iter().map(|bar| bar.changes).sum::<u64>(), changes.len() as u64);
+    assert!(timeline.bars.windows(2).all(|pair| pair[0].last <= pair[1].last && pair[0].at <= pair[1].at));
+    let picked = session.state.prompt.as_ref().unwrap().chosen.unwrap();
+    session.press(&["enter"]);
+    assert_eq!(session.state.revision(), timeline.bars[picked].last);
+    assert!(session.screen().contains("as of revision"), "{}", session.screen());
 }

@@ -69,10 +69,11 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
         opened: tell_watch,
     };
     let path = path.to_string_lossy().into_owned();
-    let start = tui::state::Start { path, options: args.keyring.shown(), config };
+    let store = args.source.choice.choice().store;
+    let start = tui::state::Start { path, options: args.keyring.shown(), store, config };
     tui::run(opening, start, theme)?;
     // Whoever left before the store was open has seen nothing of it.
-    if let Ok(watch) = watch.try_recv() {
+    for watch in watch.try_iter() {
         watch.check()?;
     }
     Ok(Outcome::Done)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{KEYS, Keymap, Place};
+use super::keys::{KEYS, Keymap};
 use crate::kube::yaml::read_manifest;
 
 /// The longest file that is read, in bytes.
@@ -105,7 +105,7 @@ impl Config {
     pub fn json(&self) -> Value {
         let keymap = Keymap::new(&self.keys).unwrap_or_default();
         let mut keys = Map::new();
-        for binding in KEYS.iter().filter(|binding| binding.places != [Place::Export]) {
+        for binding in KEYS.iter().filter(|binding| !binding.is_of_dialog()) {
             keys.entry(binding.action.name()).or_insert_with(|| json!(keymap.of(binding)));
         }
         json!({"theme": self.theme, "mouse": self.mouse, "keys": keys, "columns": self.columns})
@@ -134,6 +134,7 @@ fn lists(name: &str, map: &Map<String, Value>) -> Result<BTreeMap<String, Vec<St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tui::keys::Place;
 
     fn read(text: &str) -> Result<Config, String> {
         let dir = tempfile::tempdir().unwrap();

@@ -5,6 +5,7 @@
 
 pub mod ask;
 pub mod config;
+pub mod crash;
 pub mod keys;
 mod run;
 pub mod state;

@@ -1,6 +1,6 @@
 //! The terminal and the loop: events in, frames out, questions to the thread that reads.
 
-use std::io::{self, Stdout};
+use std::io::{self, Stdout, Write};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -106,8 +106,13 @@ impl Screen {
         let main = std::thread::current().id();
         std::panic::set_hook(Box::new(move |info| {
             // A defect in the thread that reads is told on the screen.
+            let log = super::crash::write_down(info);
             if std::thread::current().id() == main {
                 restore();
+                if let Some(log) = log {
+                    let _ =
+                        writeln!(io::stderr(), "kinescope: a defect of ours; it is written down in {}", log.display());
+                }
                 before(info);
             }
         }));

@@ -68,10 +68,18 @@ impl Session {
                             .as_ref()
                             .is_none_or(|text| text.shown.and_then(|at| text.revisions.get(at)) != Some(&asked.1))
                 }
+                Some(View::Compare(differences)) => {
+                    differences.selected().is_some()
+                        && differences.diff.text.as_ref().is_none_or(|text| {
+                            differences.asked.1.as_ref().map(|key| kinescope::render::key(key)).as_ref()
+                                != Some(&text.title)
+                        })
+                }
                 _ => false,
             };
+            let is_looking_for_stores = state.stores_asked.is_some_and(|_| !state.stores_told);
             let checked = state.checked.is_none() && !matches!(state.phase, Phase::Closed(_));
-            diff || checked || state.is_waiting()
+            diff || checked || state.timeline_asked.is_some() || is_looking_for_stores || state.is_waiting()
         };
         while waits(&self.state) {
             let (ticket, answer) = self.answers.recv_timeout(LONGEST).unwrap();
@@ -102,9 +110,14 @@ impl Session {
 
     /// The cells of the terminal.
     pub fn buffer(&self) -> ratatui::buffer::Buffer {
+        self.buffer_in(Theme::Dark)
+    }
+
+    /// The same in the colours of a theme.
+    pub fn buffer_in(&self, theme: Theme) -> ratatui::buffer::Buffer {
         let (columns, lines) = self.state.size;
         let mut terminal = Terminal::new(TestBackend::new(columns, lines)).unwrap();
-        terminal.draw(|frame| views::draw(&self.state, Theme::Dark, frame)).unwrap();
+        terminal.draw(|frame| views::draw(&self.state, theme, frame)).unwrap();
         terminal.backend().buffer().clone()
     }
 

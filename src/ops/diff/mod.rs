@@ -191,6 +191,20 @@ impl<'o, 's> Comparison<'o, 's> {
         found
     }
 
+    /// One key, by its name; nothing where it was live in neither state, or nobody can know.
+    pub fn pair(&self, key: &[u8]) -> Option<Pair<'s>> {
+        let live = |objects: &Objects<'s>| {
+            let id = objects.history().keys().find(key)?;
+            match objects.history().at(objects.revision()).state(id) {
+                KeyState::Live(change) => Some((id, change)),
+                KeyState::Absent(_) | KeyState::Unknown => None,
+            }
+        };
+        let (old, new) = (live(self.old), live(self.new));
+        let key = new.map(|(id, _)| KeyOf::New(id)).or(old.map(|(id, _)| KeyOf::Old(id)))?;
+        Some(Pair { key, old: old.map(|(_, change)| change), new: new.map(|(_, change)| change) })
+    }
+
     /// The keys of both, in byte order.
     fn both(&self) -> Vec<(Option<KeyId>, Option<KeyId>)> {
         let (old, new) = (self.old.history(), self.new.history());

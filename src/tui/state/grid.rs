@@ -1,14 +1,18 @@
 //! A table that is looked at: its order, its filter, where the cursor is.
 
+use std::cell::RefCell;
 use std::cmp::Ordering;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use rayon::prelude::*;
 use regex::{Regex, RegexBuilder};
 
 use crate::tui::ask::{Cell, List, Row, Target};
 
 /// The largest automaton that a filter may become, in bytes.
 const LARGEST_FILTER: usize = 1 << 20;
+/// Rows that are too few to be filtered on several processors.
+const FEW: usize = 4096;
 
 /// A table with a cursor.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +33,10 @@ pub struct Grid {
     pub namespace: Option<String>,
     /// Columns that are pushed out to the left.
     pub left: usize,
+    /// Columns that have a width of their own, by their headings.
+    pub widths: HashMap<String, usize>,
+    /// Only rows whose first cell says this.
+    pub only: Option<String>,
     /// Lines that are marked.
     pub marked: HashSet<Target>,
 }
@@ -59,10 +67,18 @@ impl Grid {
             let here = namespace.is_none_or(|wanted| row.namespace.as_deref().is_none_or(|own| own == wanted));
             here && filter.takes(row)
         };
-        self.order = (0..self.list.rows.len()).filter(|at| self.list.rows.get(*at).is_some_and(shown)).collect();
+        let rows = &self.list.rows;
+        let only = self.only.as_deref();
+        let is_meant = |row: &Row| only.is_none_or(|only| row.cells.first().is_some_and(|cell| cell.text == only));
+        self.order = if matches!(filter, Filter::All) && namespace.is_none() && only.is_none() {
+            (0..rows.len()).collect()
+        } else {
+            let taken = |(at, row): (usize, &Row)| (is_meant(row) && shown(row)).then_some(at);
+            rows.par_iter().enumerate().with_min_len(FEW).filter_map(taken).collect()
+        };
         if let Some((column, turned)) = self.sort {
             let cell = |at: &usize| self.list.rows.get(*at).and_then(|row| row.cells.get(column));
-            self.order.sort_by(|left, right| {
+            self.order.par_sort_by(|left, right| {
                 let order = compare(cell(left), cell(right));
                 if turned { order.reverse() } else { order }
             });
@@ -166,9 +182,13 @@ fn natural(left: &str, right: &str) -> Ordering {
         if left_part.is_empty() || right_part.is_empty() {
             return left_part.len().cmp(&right_part.len()).then_with(|| left.cmp(right));
         }
-        let order = match (left_part.parse::<u64>(), right_part.parse::<u64>()) {
-            (Ok(left), Ok(right)) => left.cmp(&right),
-            _ => left_part.to_lowercase().cmp(&right_part.to_lowercase()),
+        let is_digit = |part: &str| part.starts_with(|c: char| c.is_ascii_digit());
+        let order = match (is_digit(left_part), is_digit(right_part)) {
+            (true, true) => {
+                let (left, right) = (left_part.trim_start_matches('0'), right_part.trim_start_matches('0'));
+                left.len().cmp(&right.len()).then_with(|| left.cmp(right))
+            }
+            _ => small(left_part).cmp(small(right_part)),
         };
         if order != Ordering::Equal {
             return order;
@@ -176,6 +196,10 @@ fn natural(left: &str, right: &str) -> Ordering {
         left_rest = left_rest.get(left_part.len()..).unwrap_or_default();
         right_rest = right_rest.get(right_part.len()..).unwrap_or_default();
     }
+}
+
+fn small(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_lowercase)
 }
 
 /// The digits, or the other characters, that a text begins with.
@@ -216,13 +240,27 @@ impl Filter {
     }
 
     fn takes(&self, row: &Row) -> bool {
-        let line = || row.cells.iter().map(|cell| cell.text.as_str()).collect::<Vec<_>>().join(" ");
-        match self {
-            Self::All => true,
-            Self::Pattern(regex, inverse) => regex.is_match(&line()) != *inverse,
-            Self::Letters(letters) => is_fuzzy(letters, &line().to_lowercase()),
-            Self::Part(part) => line().to_lowercase().contains(part),
+        thread_local! {
+            // One line for all rows: a million of them would be a million allocations for each letter.
+            static LINE: RefCell<String> = const { RefCell::new(String::new()) };
         }
+        if matches!(self, Self::All) {
+            return true;
+        }
+        LINE.with_borrow_mut(|line| {
+            line.clear();
+            for cell in &row.cells {
+                line.push_str(&cell.text);
+                line.push(' ');
+            }
+            line.pop();
+            match self {
+                Self::All => true,
+                Self::Pattern(regex, inverse) => regex.is_match(line) != *inverse,
+                Self::Letters(letters) => is_fuzzy(letters, &line.to_lowercase()),
+                Self::Part(part) => line.to_lowercase().contains(part),
+            }
+        })
     }
 }
 

@@ -1,12 +1,18 @@
 //! Everything that the screen shows, as data. Nothing here draws, reads a store, or knows a terminal.
 
 mod dialog;
+mod differences;
+mod fold;
 mod grid;
+mod store_dialog;
 
 pub use dialog::Dialog;
+pub use differences::Differences;
+pub use fold::Outline;
 pub use grid::{Grid, is_fuzzy};
+pub use store_dialog::StoreDialog;
 
-use super::ask::{Ask, By, Opened, Overview, Text, Trouble};
+use super::ask::{Ask, By, Opened, Overview, Text, Timeline, Trouble, With};
 use super::keys::Place;
 use super::shell_word;
 use super::worker::Ticket;
@@ -19,6 +25,8 @@ pub struct Start {
     pub path: String,
     /// Options that open encrypted values, as they go into command lines.
     pub options: String,
+    /// The engine of the store that the user chose where two lie in one directory.
+    pub store: Option<String>,
     /// The user's settings.
     pub config: super::config::Config,
 }
@@ -54,6 +62,8 @@ pub enum PromptFor {
     Time,
     /// What to search everywhere.
     Search,
+    /// Another moment, or another store.
+    Compare,
 }
 
 /// What a list is of.
@@ -69,6 +79,21 @@ pub enum ListOf {
     Sizes(By, Option<String>),
     /// Lines that hold a pattern.
     Search(String),
+    /// What owns an object, or what it owns.
+    Relatives {
+        /// Its key.
+        key: KeyId,
+        /// As it was at this revision.
+        revision: i64,
+        /// What to call it.
+        name: String,
+        /// What it owns, and not what owns it.
+        owned: bool,
+    },
+    /// What each row of the file rests on.
+    Evidence,
+    /// The stores of the directory.
+    Stores,
 }
 
 /// A text with a place in it.
@@ -82,6 +107,71 @@ pub struct Reading {
     pub left: usize,
     /// What was searched.
     pub search: String,
+    /// Where lines can be folded: what is folded, and the line under the cursor, counted in those that are seen.
+    pub folding: Option<(Outline, usize)>,
+}
+
+impl Reading {
+    /// One in which lines can be folded.
+    pub fn folding() -> Self {
+        Self { folding: Some((Outline::default(), 0)), ..Self::default() }
+    }
+
+    /// Takes a text; what was folded and where the cursor is stays as far as it can.
+    pub fn take(&mut self, text: Text) {
+        if self.text.is_none() {
+            self.top = text.start;
+        }
+        if let Some((outline, cursor)) = &mut self.folding {
+            *outline = Outline::new(&text.lines, outline.folded());
+            *cursor = (*cursor).min(outline.visible().len().saturating_sub(1));
+        }
+        self.text = Some(text);
+        self.top = self.top.min(self.len().saturating_sub(1));
+    }
+
+    /// How many lines are not folded away.
+    pub fn len(&self) -> usize {
+        match &self.folding {
+            Some((outline, _)) => outline.visible().len(),
+            None => self.text.as_ref().map_or(0, |text| text.lines.len()),
+        }
+    }
+
+    /// Whether there is nothing to see.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The line of the text that is seen at a place.
+    pub fn line_at(&self, place: usize) -> Option<usize> {
+        match &self.folding {
+            Some((outline, _)) => outline.visible().get(place).copied(),
+            None => Some(place).filter(|at| *at < self.len()),
+        }
+    }
+
+    /// The place at which a line is seen, once it is unfolded.
+    pub fn place_of(&mut self, line: usize) -> usize {
+        match &mut self.folding {
+            Some((outline, _)) => {
+                outline.unfold_to(line);
+                outline.visible().partition_point(|at| *at < line)
+            }
+            None => line,
+        }
+    }
+
+    /// Puts the cursor somewhere, where there is one, and scrolls so that it is seen.
+    pub fn go(&mut self, to: usize, height: usize) {
+        let last = self.len().saturating_sub(1);
+        if let Some((_, cursor)) = &mut self.folding {
+            *cursor = to.min(last);
+            let (cursor, height) = (*cursor, height.max(1));
+            let last_top = (last + 1).saturating_sub(height);
+            self.top = self.top.min(cursor).max((cursor + 1).saturating_sub(height)).min(last_top);
+        }
+    }
 }
 
 /// One screen.
@@ -132,6 +222,8 @@ pub enum View {
         /// The number of the question for it, and its revision.
         asked: (Ticket, i64),
     },
+    /// What became of each object between two states.
+    Compare(Box<Differences>),
     /// The page that a value came from.
     Page {
         /// The key of the value.
@@ -161,6 +253,21 @@ pub struct Screen {
     pub loaded: bool,
     /// Why it has none.
     pub trouble: Option<Trouble>,
+}
+
+/// A column whose edge is held with the mouse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its heading.
+    pub heading: String,
+    /// Its place among the columns.
+    pub column: usize,
+    /// Where the mouse took it.
+    pub from: u16,
+    /// How wide it was then.
+    pub width: usize,
+    /// It was moved.
+    pub moved: bool,
 }
 
 /// How far the store is.
@@ -200,6 +307,16 @@ pub struct State {
     pub prompt: Option<Prompt>,
     /// A dialog is open.
     pub dialog: Option<Box<Dialog>>,
+    /// The dialog of a whole store is open.
+    pub store_dialog: Option<Box<StoreDialog>>,
+    /// What the file is, before the store is open: the engine, and bytes.
+    pub glance: Option<(String, u64)>,
+    /// Whether there are two stores was asked.
+    pub stores_asked: Option<Ticket>,
+    /// And answered.
+    pub stores_told: bool,
+    /// A column whose edge is held with the mouse.
+    pub held: Option<Held>,
     /// What the terminal is to put into its clipboard.
     pub clipboard: Option<String>,
     /// The keys are shown, from this line on.
@@ -218,6 +335,14 @@ pub struct State {
     pub next_ticket: Ticket,
     /// What all checks found; none while they are being made.
     pub checked: Option<super::ask::Checked>,
+    /// The owner of an object that was asked for, and what to call the object.
+    pub owner_asked: Option<(Ticket, String)>,
+    /// How much was changed when; none while it is not known.
+    pub timeline: Option<Timeline>,
+    /// A timeline that was asked for.
+    pub timeline_asked: Option<Ticket>,
+    /// How far the answer to a question is.
+    pub progress: Option<(Ticket, String)>,
     /// Tenths of a second since something was asked.
     pub waited: u32,
     /// The user wants to leave.
@@ -234,6 +359,7 @@ impl Screen {
     pub fn grid(&self) -> Option<&Grid> {
         match &self.view {
             View::Overview { grid, .. } | View::List { grid, .. } | View::History { grid, .. } => Some(grid),
+            View::Compare(differences) => Some(&differences.grid),
             View::Object { .. } | View::Page { .. } | View::Health { .. } => None,
         }
     }
@@ -242,6 +368,7 @@ impl Screen {
     pub fn grid_mut(&mut self) -> Option<&mut Grid> {
         match &mut self.view {
             View::Overview { grid, .. } | View::List { grid, .. } | View::History { grid, .. } => Some(grid),
+            View::Compare(differences) => Some(&mut differences.grid),
             View::Object { .. } | View::Page { .. } | View::Health { .. } => None,
         }
     }
@@ -251,6 +378,7 @@ impl Screen {
         match &mut self.view {
             View::Object { reading, .. } | View::Page { reading, .. } | View::Health { reading } => Some(reading),
             View::History { diff, .. } => Some(diff),
+            View::Compare(differences) => Some(&mut differences.diff),
             View::Overview { .. } | View::List { .. } => None,
         }
     }
@@ -264,8 +392,12 @@ impl Screen {
             View::List { of: ListOf::Leases, .. } => Place::Leases,
             View::List { of: ListOf::Sizes(..), .. } => Place::Sizes,
             View::List { of: ListOf::Search(_), .. } => Place::Search,
+            View::List { of: ListOf::Relatives { .. }, .. } => Place::Relatives,
+            View::List { of: ListOf::Evidence, .. } => Place::Evidence,
+            View::List { of: ListOf::Stores, .. } => Place::Stores,
             View::Object { .. } => Place::Object,
             View::History { .. } => Place::History,
+            View::Compare(_) => Place::Compare,
             View::Page { .. } => Place::Page,
             View::Health { .. } => Place::Health,
         }
@@ -286,6 +418,11 @@ impl State {
             stack: vec![first],
             prompt: None,
             dialog: None,
+            store_dialog: None,
+            glance: None,
+            stores_asked: None,
+            stores_told: false,
+            held: None,
             clipboard: None,
             help: None,
             said: None,
@@ -295,6 +432,10 @@ impl State {
             reveal: false,
             next_ticket: super::worker::UNASKED + 1,
             checked: None,
+            owner_asked: None,
+            timeline: None,
+            timeline_asked: None,
+            progress: None,
             waited: 0,
             leaving: false,
         }
@@ -307,9 +448,10 @@ impl State {
 
     /// Which part of the key table holds.
     pub fn place(&self) -> Option<Place> {
-        match &self.dialog {
-            Some(_) => Some(Place::Export),
-            None => self.top().map(Screen::place),
+        match (&self.dialog, &self.store_dialog) {
+            (Some(_), _) => Some(Place::Export),
+            (None, Some(_)) => Some(Place::Store),
+            (None, None) => self.top().map(Screen::place),
         }
     }
 
@@ -324,6 +466,14 @@ impl State {
         let mut all: Vec<_> = own.chain(checked.map_or(&[] as &[_], |checked| &checked.findings)).collect();
         all.sort_by_key(|finding| finding.severity);
         all
+    }
+
+    /// Whether bytes of the store's files are damaged; what else verify and doctor find is no reason to recover.
+    pub fn is_damaged(&self) -> bool {
+        let Some(View::Overview { facts: Some(facts), .. }) = self.stack.first().map(|screen| &screen.view) else {
+            return false;
+        };
+        facts.findings.iter().any(|finding| finding.severity == super::ask::Severity::Damage)
     }
 
     /// What is known of the store, once it is open.
@@ -344,7 +494,9 @@ impl State {
     pub fn is_waiting(&self) -> bool {
         matches!(self.phase, Phase::Opening)
             || self.moment_asked.is_some()
+            || self.owner_asked.is_some()
             || self.dialog.as_ref().is_some_and(|dialog| dialog.asked.is_some())
+            || self.store_dialog.as_ref().is_some_and(|dialog| dialog.asked.is_some())
             || self.top().is_some_and(|screen| screen.waiting.is_some())
     }
 
@@ -366,20 +518,35 @@ impl State {
                 at,
                 reveal: self.reveal,
             },
+            View::List { of: ListOf::Evidence, .. } => Ask::Evidence,
+            View::List { of: ListOf::Stores, .. } => Ask::Stores,
+            View::List { of: ListOf::Relatives { key, revision, owned, .. }, .. } => match owned {
+                true => Ask::Owned { key: *key, revision: *revision, at },
+                false => Ask::Owners { key: *key, revision: *revision, at },
+            },
             View::Object { key, revision, managed, .. } => {
                 Ask::Object { key: *key, revision: *revision, reveal: self.reveal, managed: *managed }
             }
             View::Page { key, revision, .. } => Ask::Page { key: *key, revision: *revision, reveal: self.reveal },
             View::History { key, .. } => Ask::History { key: *key, at },
             View::Health { .. } => Ask::Health,
+            View::Compare(differences) => {
+                Ask::Compare(With { other: differences.other.clone(), at, noise: differences.noise })
+            }
         }
+    }
+
+    /// Options of command lines: which store, and what opens encrypted values.
+    pub fn options(&self) -> String {
+        let store = self.start.store.as_ref().map_or(String::new(), |store| format!(" --store {store}"));
+        format!("{store}{}", self.start.options)
     }
 
     /// The command line that prints what the screen shows.
     pub fn command(&self) -> String {
         let path = shell_word(&self.start.path);
         let at = self.moment.as_ref().map_or(String::new(), |moment| format!(" --at {}", moment.revision));
-        let options = &self.start.options;
+        let options = &self.options();
         let reveal = if self.reveal { " --reveal" } else { "" };
         let namespace = self.namespace.as_ref().map_or(String::new(), |name| format!(" -n {}", shell_word(name)));
         let object = |name: &str| match name.split('/').collect::<Vec<_>>().as_slice() {
@@ -406,6 +573,21 @@ impl State {
                 let history = if *deleted { " --history" } else { "" };
                 format!("kinescope grep {path} -i {}{history}{namespace}{at}{reveal}{options}", shell_word(pattern))
             }
+            Some(View::Compare(differences)) => {
+                let all = if differences.noise { " --all" } else { "" };
+                let [old, new] = match &differences.found {
+                    Some(found) => found.arguments.clone(),
+                    None => [shell_word(&differences.other), path],
+                };
+                format!("kinescope diff {old} {new}{all}{reveal}{options}")
+            }
+            Some(View::List { of: ListOf::Evidence, .. }) => format!("kinescope recover {path}"),
+            Some(View::List { of: ListOf::Stores, .. }) => format!("kinescope doctor {path}"),
+            // No command follows owners; what is nearest is to look for the uid.
+            Some(View::List { of: ListOf::Relatives { name, revision, owned, .. }, .. }) => match owned {
+                true => format!("kinescope grep {path} -F 'uid: UID-OF-IT'{at}{options}"),
+                false => format!("kinescope get {path} {} -o yaml --at {revision}{options}", object(name)),
+            },
             // Bytes of a page are shown here alone; what is nearest is the value itself.
             Some(View::Page { revision, name, .. }) => {
                 format!("kinescope get {path} {} --raw --at {revision} | xxd", object(name))
@@ -425,7 +607,10 @@ impl State {
 
     /// The completions of the palette: what is typed leads to these.
     pub fn completions(&self, typed: &str) -> Vec<String> {
-        const SCREENS: [&str; 8] = ["overview", "keys", "leases", "sizes", "search", "health", "help", "q"];
+        const SCREENS: [&str; 13] = [
+            "overview", "keys", "leases", "sizes", "search", "diff", "health", "evidence", "stores", "convert",
+            "recover", "help", "q",
+        ];
         let word = typed.split_whitespace().next().unwrap_or_default().to_lowercase();
         if typed.trim_start().contains(' ') {
             return Vec::new();

@@ -1,12 +1,19 @@
 //! What answers of the store do to the state.
 
-use super::{Asks, ask_top, export, keep_in_view, new_ticket, refuse, to_moment};
+use super::{Asks, ask_top, export, keep_in_view, new_ticket, refuse, relatives, store_dialog, to_moment};
 use crate::tui::ask::{Answer, Ask, Target};
 use crate::tui::state::{ListOf, Moment, Phase, Screen, State, View};
 use crate::tui::worker::{Ticket, UNASKED};
 
 /// The store has answered.
 pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
+    if let Answer::Progress(told) = answer {
+        state.progress = Some((ticket, told));
+        return Asks::new();
+    }
+    if state.progress.as_ref().is_some_and(|(own, _)| *own == ticket) {
+        state.progress = None;
+    }
     if ticket == UNASKED {
         return about_the_store(state, answer);
     }
@@ -24,8 +31,31 @@ pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
             _ => Asks::new(),
         };
     }
+    if let Some((_, name)) = state.owner_asked.take_if(|(own, _)| *own == ticket) {
+        return relatives::answered(state, answer, name);
+    }
+    if state.timeline_asked == Some(ticket) {
+        state.timeline_asked = None;
+        if let Answer::Timeline(timeline) = answer {
+            state.timeline = Some(timeline);
+        }
+        return Asks::new();
+    }
+    if state.stores_asked == Some(ticket) {
+        state.stores_told = true;
+        store_dialog::found_stores(state, answer);
+        return Asks::new();
+    }
+    if state.store_dialog.as_ref().is_some_and(|dialog| dialog.asked.is_some_and(|(own, _)| own == ticket)) {
+        store_dialog::answered(state, answer);
+        return Asks::new();
+    }
     if state.dialog.as_ref().is_some_and(|dialog| dialog.asked == Some(ticket)) {
         export::answered(state, answer);
+        return Asks::new();
+    }
+    if let Answer::Did(Ok(_)) = answer {
+        super::say(state, "what was begun in the dialog is done");
         return Asks::new();
     }
     // The dialog was closed meanwhile.
@@ -37,7 +67,11 @@ pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
         return Asks::new();
     }
     let is_top = state.top().is_some_and(|screen| screen.waiting == Some(ticket));
-    let is_diff = |screen: &Screen| matches!(&screen.view, View::History { asked, .. } if asked.0 == ticket);
+    let is_diff = |screen: &Screen| match &screen.view {
+        View::History { asked, .. } => asked.0 == ticket,
+        View::Compare(differences) => differences.asked.0 == ticket,
+        _ => false,
+    };
     let waits = |screen: &Screen| screen.waiting == Some(ticket) || is_diff(screen);
     let Some(screen) = state.stack.iter_mut().find(|screen| waits(screen)) else { return Asks::new() };
     let columns = match (&screen.view, &answer) {
@@ -46,10 +80,11 @@ pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
     };
     take(screen, answer, columns.map(Vec::as_slice));
     keep_in_view(state);
-    if is_top && matches!(state.top().map(|screen| &screen.view), Some(View::History { .. })) {
-        return ask_diff(state);
+    match state.top().map(|screen| &screen.view) {
+        Some(View::Overview { .. }) if is_top => store_dialog::after_overview(state),
+        _ if is_top => super::moved(state),
+        _ => Asks::new(),
     }
-    Asks::new()
 }
 
 fn about_the_store(state: &mut State, answer: Answer) -> Asks {
@@ -57,6 +92,10 @@ fn about_the_store(state: &mut State, answer: Answer) -> Asks {
         Answer::Opened(opened) => {
             state.phase = Phase::Open(opened);
             ask_top(state)
+        }
+        Answer::Glance(engine, bytes) => {
+            state.glance = Some((engine, bytes));
+            Asks::new()
         }
         Answer::Closed(trouble) => {
             state.phase = Phase::Closed(trouble);
@@ -86,19 +125,21 @@ fn take(screen: &mut Screen, mut answer: Answer, columns: Option<&[String]>) {
             grid.set(overview.kinds.clone());
             *facts = Some(overview);
         }
-        (View::List { grid, .. }, Answer::List(list)) | (View::History { grid, .. }, Answer::History(list)) => {
+        (View::List { grid, .. }, Answer::List(list) | Answer::Owners(list))
+        | (View::History { grid, .. }, Answer::History(list)) => {
             grid.set(list);
         }
         (View::Object { reading, .. } | View::Page { reading, .. } | View::Health { reading }, Answer::Text(text)) => {
-            if reading.text.is_none() {
-                reading.top = text.start;
-            }
-            reading.top = reading.top.min(text.lines.len().saturating_sub(1));
-            reading.text = Some(*text);
+            reading.take(*text);
         }
         (View::History { diff, .. }, Answer::Diff(text)) => {
             diff.top = 0;
             diff.text = Some(text);
+        }
+        (View::Compare(differences), Answer::Compared(compared)) => differences.take(*compared),
+        (View::Compare(differences), Answer::Diff(text)) => {
+            differences.diff.top = 0;
+            differences.diff.text = Some(text);
         }
         (_, Answer::Failed(trouble)) => screen.trouble = Some(trouble),
         _ => {}

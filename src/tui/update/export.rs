@@ -38,6 +38,7 @@ pub(super) fn copy(state: &mut State) -> Asks {
     };
     let (text, masked) = match state.top().map(|screen| (&screen.view, screen.grid())) {
         Some((View::History { diff, .. }, _)) => text_of(diff),
+        Some((View::Compare(differences), _)) => text_of(&differences.diff),
         Some((View::Object { reading, .. } | View::Page { reading, .. } | View::Health { reading }, _)) => {
             text_of(reading)
         }
@@ -68,7 +69,7 @@ fn name_of(row: &Row) -> String {
         Target::Key { name, .. } => name.clone(),
         Target::Kind(name) => name.clone(),
         Target::Prefix(prefix) => crate::render::key(prefix),
-        Target::Sum(_, name) => name.clone(),
+        Target::Sum(_, name) | Target::Branch(name) | Target::Store(name) => name.clone(),
         Target::Nothing => row.cells.first().map_or(String::new(), |cell| cell.text.clone()),
     }
 }
@@ -102,10 +103,11 @@ fn chosen(state: &State) -> Result<Vec<Chosen>, String> {
         return Ok(vec![Chosen { key: *key, revision, name: name.clone() }]);
     }
     let is_history = matches!(screen.view, View::History { .. });
+    let is_compare = matches!(screen.view, View::Compare(_));
     let rows = screen.grid().map(|grid| grid.chosen()).unwrap_or_default();
     let chosen = |row: &Row| match &row.target {
         Target::Key { key, revision, name } => {
-            let own = is_history || row.tone == Tone::Deleted;
+            let own = is_history || is_compare || row.tone == Tone::Deleted;
             let revision = if own { *revision } else { moment };
             Some(Chosen { key: *key, revision, name: name.clone() })
         }

@@ -1,9 +1,14 @@
 //! What actions and answers do to the state. Nothing here waits, draws or reads: questions to the store are handed back.
 
 mod answers;
+mod columns;
+mod compare;
 mod export;
 mod prompt;
 mod reading;
+mod relatives;
+mod store_dialog;
+mod timeline;
 
 pub use answers::answered;
 
@@ -35,6 +40,9 @@ pub fn pressed(state: &mut State, key: &KeyEvent) -> Asks {
     if state.dialog.is_some() && state.help.is_none() {
         return export::pressed(state, key, &name);
     }
+    if state.store_dialog.is_some() && state.help.is_none() {
+        return store_dialog::pressed(state, key, &name);
+    }
     if let Some(line) = state.help {
         state.help = match name.as_str() {
             "up" | "k" => Some(line.saturating_sub(1)),
@@ -49,12 +57,8 @@ pub fn pressed(state: &mut State, key: &KeyEvent) -> Asks {
         };
         return Asks::new();
     }
-    if matches!(state.phase, Phase::Closed(_)) {
-        state.leaving = matches!(name.as_str(), "q" | "esc" | "enter");
-        if name == ":" {
-            state.prompt = Some(Prompt { what: PromptFor::Palette, text: String::new(), chosen: None });
-        }
-        return Asks::new();
+    if matches!(state.phase, Phase::Closed(_)) && state.stack.len() == 1 {
+        return store_dialog::pressed_closed(state, &name);
     }
     let Some(place) = state.top().map(Screen::place) else { return Asks::new() };
     match state.keymap.find(place, &name) {
@@ -73,15 +77,25 @@ pub fn pressed(state: &mut State, key: &KeyEvent) -> Asks {
 
 /// The mouse was used.
 pub fn moused(state: &mut State, mouse: &MouseEvent) -> Asks {
+    let is_free =
+        state.help.is_none() && state.prompt.is_none() && state.dialog.is_none() && state.store_dialog.is_none();
     let action = match mouse.kind {
         MouseEventKind::ScrollUp => Action::Up,
         MouseEventKind::ScrollDown => Action::Down,
-        MouseEventKind::Down(MouseButton::Left) if state.dialog.is_none() => {
-            return clicked(state, usize::from(mouse.row));
+        MouseEventKind::Down(MouseButton::Left) if is_free => {
+            return match columns::take(state, mouse) {
+                true => Asks::new(),
+                false => clicked(state, usize::from(mouse.row)),
+            };
         }
+        MouseEventKind::Drag(MouseButton::Left) => {
+            columns::drag(state, mouse);
+            return Asks::new();
+        }
+        MouseEventKind::Up(MouseButton::Left) => return columns::release(state),
         _ => return Asks::new(),
     };
-    if state.help.is_some() || state.prompt.is_some() || state.dialog.is_some() {
+    if !is_free {
         return Asks::new();
     }
     (0..WHEEL).flat_map(|_| act(state, action)).collect()
@@ -89,7 +103,7 @@ pub fn moused(state: &mut State, mouse: &MouseEvent) -> Asks {
 
 /// A click on a line puts the cursor there, and one on the line of the cursor opens it.
 fn clicked(state: &mut State, row: usize) -> Asks {
-    let Some(first) = layout::first_row(state) else { return Asks::new() };
+    let Some(first) = layout::first_row(state) else { return reading::clicked(state, row) };
     let height = layout::rows(state);
     let Some(grid) = state.stack.last_mut().and_then(Screen::grid_mut) else { return Asks::new() };
     let Some(line) = row.checked_sub(first).filter(|line| *line < height) else { return Asks::new() };
@@ -146,13 +160,22 @@ pub fn act(state: &mut State, action: Action) -> Asks {
                 _ => String::new(),
             };
             state.prompt = Some(Prompt { what, text, chosen: None });
-            Asks::new()
+            if what == PromptFor::Time { timeline::ask(state) } else { Asks::new() }
         }
         Action::Next | Action::Previous => reading::next_match(state, action == Action::Next),
         Action::Sort | Action::SortBy(_) => sort(state, action),
         Action::AllNamespaces | Action::OneNamespace => namespace(state, action),
         Action::Deleted | Action::Wide | Action::Managed | Action::Reveal => toggle(state, action),
         Action::Difference | Action::History => history(state),
+        Action::Fold => reading::fold(state),
+        Action::FoldAll => reading::fold_all(state),
+        Action::Owner | Action::Owned => relatives::ask(state, action == Action::Owned),
+        Action::Evidence => store_dialog::show(state, ListOf::Evidence),
+        Action::Stores => store_dialog::show(state, ListOf::Stores),
+        Action::Grade => store_dialog::next_grade(state),
+        Action::Store => store_dialog::open(state, None),
+        Action::Compare => compare::prompt(state),
+        Action::Noise => compare::noise(state),
         Action::Older | Action::Newer => step(state, action == Action::Newer),
         Action::Now => to_moment(state, None),
         Action::RawKeys => {
@@ -174,9 +197,14 @@ pub fn act(state: &mut State, action: Action) -> Asks {
         Action::Mark | Action::Unmark => export::mark(state, action),
         Action::Export => export::open(state),
         // These are of the dialog, which takes its keys itself.
-        Action::Write | Action::Form | Action::WithSecrets | Action::WithNeeds | Action::Overwrite | Action::Clear => {
-            Asks::new()
-        }
+        Action::Write
+        | Action::Form
+        | Action::WithSecrets
+        | Action::WithNeeds
+        | Action::Overwrite
+        | Action::Clear
+        | Action::Try
+        | Action::OtherWay => Asks::new(),
         Action::Help => {
             state.help = Some(0);
             Asks::new()
@@ -250,7 +278,7 @@ fn go(state: &mut State, action: Action) -> Asks {
     let height = layout::rows(state);
     // Beside a list of changes, pages turn in the difference.
     let in_text = matches!(action, Action::PageUp | Action::PageDown)
-        && state.top().is_some_and(|screen| screen.place() == Place::History);
+        && state.top().is_some_and(|screen| matches!(screen.place(), Place::History | Place::Compare));
     let Some(screen) = state.stack.last_mut() else { return Asks::new() };
     match screen.grid_mut() {
         Some(grid) if !in_text => {
@@ -274,10 +302,10 @@ fn go(state: &mut State, action: Action) -> Asks {
 
 /// The cursor moved: beside a list of changes, another difference is wanted.
 pub(super) fn moved(state: &mut State) -> Asks {
-    if state.top().is_some_and(|screen| screen.place() == Place::History) {
-        answers::ask_diff(state)
-    } else {
-        Asks::new()
+    match state.top().map(Screen::place) {
+        Some(Place::History) => answers::ask_diff(state),
+        Some(Place::Compare) => compare::ask_one(state),
+        _ => Asks::new(),
     }
 }
 
@@ -295,6 +323,7 @@ fn sideways(state: &mut State, right: bool) -> Asks {
             | View::History { diff: reading, .. } => {
                 reading.left = by(reading.left, STEP);
             }
+            View::Compare(differences) => differences.diff.left = by(differences.diff.left, STEP),
         }
     }
     Asks::new()
@@ -319,16 +348,23 @@ fn open(state: &mut State, action: Action) -> Asks {
                 Some(View::List { of: ListOf::Search(pattern), .. }) => pattern.clone(),
                 _ => String::new(),
             };
-            let reading = Reading { search, ..Reading::default() };
+            let reading = Reading { search, ..Reading::folding() };
             show(state, View::Object { key, revision, name, managed: false, reading })
         }
+        Some(Target::Store(store)) => store_dialog::reopen(state, &store),
+        Some(Target::Branch(path)) => compare::fold(state, &path),
+        Some(target) if compare::nowhere(state, &target) => Asks::new(),
         Some(Target::Sum(by, within)) => show(state, list(ListOf::Sizes(by, Some(within)))),
         Some(Target::Kind(kind)) => show_kind(state, kind),
         Some(Target::Prefix(prefix)) => {
             show(state, View::List { of: ListOf::Keys(prefix), grid: Grid::default(), deleted: false, wide: false })
         }
         Some(Target::Nothing) => {
-            refuse(state, "no key hangs on this lease");
+            let why = match state.top().map(Screen::place) {
+                Some(Place::Leases) => "no key hangs on this lease",
+                _ => "this leads nowhere: no change of it is in this store",
+            };
+            refuse(state, why);
             Asks::new()
         }
         None => {
@@ -338,7 +374,7 @@ fn open(state: &mut State, action: Action) -> Asks {
     }
 }
 
-fn list(of: ListOf) -> View {
+pub(super) fn list(of: ListOf) -> View {
     View::List { of, grid: Grid::default(), deleted: false, wide: false }
 }
 
@@ -363,20 +399,25 @@ fn back(state: &mut State) -> Asks {
         grid.filter.clear();
         grid.refresh();
         grid.keep_in_view(height);
-        return Asks::new();
+        return compare::arrange(state);
     }
     if state.stack.len() < 2 {
         refuse(state, "this is the first screen; q leaves");
         return Asks::new();
     }
-    state.stack.pop();
+    // What only this screen waits for need not be worked out any more.
+    let left = state.stack.pop().and_then(|screen| screen.waiting);
+    let mut asks: Asks = left.map(|ticket| (ticket, Ask::GiveUp(ticket))).into_iter().collect();
     let namespace = state.namespace.clone();
     if let Some(Screen { view: View::List { grid, .. }, .. }) = state.stack.last_mut() {
         grid.namespace = namespace;
         grid.refresh();
     }
     keep_in_view(state);
-    if state.top().is_some_and(|screen| !screen.loaded) { ask_top(state) } else { Asks::new() }
+    if state.top().is_some_and(|screen| !screen.loaded) {
+        asks.extend(ask_top(state));
+    }
+    asks
 }
 
 fn sort(state: &mut State, action: Action) -> Asks {
@@ -447,8 +488,15 @@ fn toggle(state: &mut State, action: Action) -> Asks {
     if action != Action::Reveal {
         return ask_top(state);
     }
-    if let Some(Screen { view: View::History { asked, .. }, .. }) = state.stack.last_mut() {
-        asked.1 = -1;
+    match state.stack.last_mut().map(|screen| &mut screen.view) {
+        Some(View::History { asked, .. }) => asked.1 = -1,
+        // What differs is the same; only its text is another.
+        Some(View::Compare(differences)) => {
+            differences.asked.1 = None;
+            state.stack.iter_mut().rev().skip(1).for_each(|screen| screen.loaded = false);
+            return compare::ask_one(state);
+        }
+        _ => {}
     }
     ask_anew(state)
 }

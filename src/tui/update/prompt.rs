@@ -2,7 +2,11 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{Asks, act, ask_moment, ask_top, keep_in_view, reading, refuse, show_kind, to_moment};
+use super::{
+    Asks, act, ask_moment, ask_top, compare, keep_in_view, reading, refuse, show_kind, store_dialog, timeline,
+    to_moment,
+};
+use crate::tui::ask::Verb;
 use crate::tui::keys::Action;
 use crate::tui::state::{Grid, ListOf, Prompt, PromptFor, Screen, State, View};
 
@@ -31,6 +35,7 @@ pub(super) fn typed(state: &mut State, key: &KeyEvent, name: &str) -> Asks {
             prompt.chosen = None;
         }
         ("ctrl-u", _) => prompt.text.clear(),
+        _ if prompt.what == PromptFor::Time && timeline::moved(state, &mut prompt, name) => {}
         ("tab" | "down", _) if prompt.what == PromptFor::Palette => choose(state, &mut prompt, true),
         ("up", _) if prompt.what == PromptFor::Palette => choose(state, &mut prompt, false),
         (_, KeyCode::Char(c)) if !key.modifiers.contains(KeyModifiers::CONTROL) && prompt.text.len() < LONGEST => {
@@ -97,6 +102,7 @@ fn filtered(state: &mut State, prompt: &Prompt, given_up: bool) -> Asks {
         grid.filter = if given_up { String::new() } else { prompt.text.clone() };
         grid.refresh();
         keep_in_view(state);
+        return compare::arrange(state);
     }
     Asks::new()
 }
@@ -105,6 +111,7 @@ fn entered(state: &mut State, prompt: &Prompt) -> Asks {
     match prompt.what {
         PromptFor::Palette => palette(state, prompt),
         PromptFor::Search => searched(state, prompt, false),
+        PromptFor::Compare => compare::begin(state, &prompt.text),
         PromptFor::Find => {
             if state.top().is_some_and(|screen| screen.grid().is_some()) {
                 return filtered(state, prompt, false);
@@ -115,7 +122,12 @@ fn entered(state: &mut State, prompt: &Prompt) -> Asks {
             }
             Asks::new()
         }
-        PromptFor::Time if prompt.text.trim().is_empty() => to_moment(state, None),
+        PromptFor::Time if prompt.text.trim().is_empty() => match timeline::picked(state, prompt) {
+            Some(revision) if state.opened().is_none_or(|opened| revision < opened.current) => {
+                ask_moment(state, revision.to_string())
+            }
+            _ => to_moment(state, None),
+        },
         PromptFor::Time => ask_moment(state, prompt.text.clone()),
     }
 }
@@ -133,8 +145,10 @@ fn palette(state: &mut State, prompt: &Prompt) -> Asks {
         ("", None) => return Asks::new(),
         _ => {}
     }
-    if state.opened().is_none() {
-        refuse(state, "no store is open; :q leaves");
+    let is_open = state.opened().is_some();
+    let of_file = |name: &String| ["q", "evidence", "recover", "help"].contains(&name.as_str());
+    if !is_open && !chosen.is_some_and(of_file) {
+        refuse(state, "no store is open; :evidence and :recover search the file, :q leaves");
         return Asks::new();
     }
     let Some(name) = chosen.cloned() else {
@@ -155,6 +169,14 @@ fn palette(state: &mut State, prompt: &Prompt) -> Asks {
         "sizes" => act(state, Action::Sizes),
         "search" => act(state, Action::Search),
         "health" => act(state, Action::Health),
+        "diff" => match prompt.text.trim_start().split_once(' ') {
+            Some((_, other)) => compare::begin(state, other),
+            None => compare::prompt(state),
+        },
+        "evidence" => act(state, Action::Evidence),
+        "stores" => act(state, Action::Stores),
+        "convert" => store_dialog::open(state, Some(Verb::Convert)),
+        "recover" => store_dialog::open(state, Some(Verb::Recover)),
         "help" => act(state, Action::Help),
         kind => {
             if let Some(namespace) = namespace {

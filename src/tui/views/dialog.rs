@@ -97,7 +97,7 @@ fn path_line(dialog: &Dialog, theme: Theme, columns: usize) -> Line<'static> {
     Line::from(vec![Span::styled(" to file    ", theme.dim()), Span::styled(typed, theme.strong())])
 }
 
-fn fact(name: &str, text: &str, key: &str, theme: Theme, columns: usize) -> Line<'static> {
+pub(super) fn fact(name: &str, text: &str, key: &str, theme: Theme, columns: usize) -> Line<'static> {
     let room = columns.saturating_sub(12 + key.len() + 2);
     Line::from(vec![
         Span::styled(format!(" {name:<11}"), theme.dim()),
@@ -145,7 +145,7 @@ fn plan(dialog: &Dialog, theme: Theme, columns: usize, room: usize) -> Vec<Line<
 
 /// The command lines, cut into lines of the terminal.
 fn command_lines(state: &State, dialog: &Dialog, columns: usize) -> Vec<String> {
-    let all = dialog.commands(&state.start.path, &state.start.options);
+    let all = dialog.commands(&state.start.path, &state.options());
     let count = all.len();
     let mut lines: Vec<String> =
         all.iter().take(COMMANDS).flat_map(|command| wrapped(&format!("$ {}", harmless(command)), columns)).collect();
@@ -157,7 +157,7 @@ fn command_lines(state: &State, dialog: &Dialog, columns: usize) -> Vec<String> 
 }
 
 /// A text in lines of so many columns, cut at spaces where there are some.
-fn wrapped(text: &str, columns: usize) -> Vec<String> {
+pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(10);
     let mut lines: Vec<String> = vec![String::new()];
     for word in text.split(' ') {

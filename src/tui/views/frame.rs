@@ -16,7 +16,10 @@ use crate::tui::theme::Theme;
 pub fn header(state: &State, theme: Theme, frame: &mut Frame<'_>, first: Rect, second: Rect) {
     let columns = usize::from(first.width);
     let facts = match &state.phase {
-        Phase::Opening => "opening".to_owned(),
+        Phase::Opening => match &state.glance {
+            Some((engine, bytes)) => format!("{engine} · {} · reading its rows", render::bytes(*bytes)),
+            None => "opening".to_owned(),
+        },
         Phase::Closed(_) => "cannot be opened".to_owned(),
         Phase::Open(opened) => {
             let cluster = cluster(state).map_or(String::new(), |cluster| format!(" · {cluster}"));
@@ -92,12 +95,14 @@ pub fn footer(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             PromptFor::Find => "/",
             PromptFor::Time => "revision or time: ",
             PromptFor::Search => "search: ",
+            PromptFor::Compare => "compare with: ",
         };
         let room = columns.saturating_sub(width(sign) + 2);
         let typed = fit_end(&prompt.text, room);
         let at = area.x + (width(sign) + width(&typed)).min(columns.saturating_sub(1)) as u16;
         let hint = match (prompt.what, prompt.text.is_empty()) {
-            (PromptFor::Time, true) => "1200  or  2026-01-02T15:04:05Z; empty: newest",
+            (PromptFor::Time, true) => "1200 or 2026-01-02T15:04:05Z; left, right pick; enter",
+            (PromptFor::Compare, true) => "a revision, a time, or a path, also PATH@REVISION",
             (PromptFor::Search, true) => "text or a regular expression, in keys and in objects as YAML",
             (PromptFor::Find, true) => "text, !text, -f letters; esc takes it away",
             (PromptFor::Palette, true) => "a kind and a namespace, or keys, leases, health, q; tab completes",
@@ -116,7 +121,14 @@ pub fn footer(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     }
     // What takes no time needs no word.
     if state.is_waiting() && state.waited > 1 {
-        let what = if matches!(state.phase, Phase::Opening) { "opening" } else { "reading" };
+        let dialog = state.store_dialog.as_ref().and_then(|dialog| dialog.asked).map(|(ticket, _)| ticket);
+        let waiting = dialog.or_else(|| state.top().and_then(|screen| screen.waiting));
+        let told = state.progress.as_ref().filter(|(ticket, _)| Some(*ticket) == waiting);
+        let what = match told {
+            _ if matches!(state.phase, Phase::Opening) => "opening",
+            Some((_, told)) => told.as_str(),
+            None => "reading",
+        };
         let (seconds, tenths) = (state.waited / 10, state.waited % 10);
         let text = format!(" {what} · {seconds}.{tenths} s · esc back, q quit");
         frame.render_widget(Line::styled(text, theme.dim()), area);
@@ -130,8 +142,10 @@ fn hints(state: &State, theme: Theme, columns: usize) -> Line<'static> {
     if state.help.is_some() {
         return Line::styled(" any key closes this", theme.dim());
     }
-    if matches!(state.phase, Phase::Closed(_)) {
-        return Line::from(vec![Span::styled(" q", theme.key()), Span::raw(" quit")]);
+    if matches!(state.phase, Phase::Closed(_)) && state.stack.len() == 1 && state.store_dialog.is_none() {
+        let key = |key: &'static str, what: &'static str| [Span::styled(key, theme.key()), Span::raw(what)];
+        let keys = [key(" i", " evidence "), key(" W", " recover "), key(" q", " quit")];
+        return Line::from(keys.concat());
     }
     let fits = |binding: &&Binding| !binding.short.is_empty() && binding.places.contains(&place);
     let is_first = state.stack.len() == 1;

@@ -7,13 +7,13 @@ use ratatui::text::{Line, Span};
 
 use super::line;
 use crate::render;
-use crate::tui::ask::{Row, Tone};
-use crate::tui::state::{Grid, ListOf, Screen, State, View};
+use crate::tui::ask::{Compared, Row, Tone};
+use crate::tui::state::{Differences, Grid, ListOf, Screen, State, View};
 use crate::tui::text::{fit, padded, width};
 use crate::tui::theme::Theme;
 
 /// Space between two columns.
-const GAP: usize = 2;
+pub const GAP: usize = 2;
 /// No column but the last is wider.
 const WIDEST: usize = 60;
 
@@ -22,6 +22,33 @@ pub fn draw_titled(state: &State, screen: &Screen, grid: &Grid, theme: Theme, fr
     frame.render_widget(title(state, screen, grid, theme, usize::from(area.width)), line(area, 0));
     let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     draw(grid, screen.loaded || screen.waiting.is_none(), theme, frame, below);
+    if let View::List { of: ListOf::Stores, .. } = &screen.view {
+        explain_stores(state, grid, theme, frame, below);
+    }
+}
+
+/// Why there are two stores, and what to do: below their lines, where there is room.
+fn explain_stores(state: &State, grid: &Grid, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let columns = usize::from(area.width).saturating_sub(4);
+    let mut lines = Vec::new();
+    let mut say = |text: &str, style: Style| {
+        lines.extend(
+            super::dialog::wrapped(text, columns).into_iter().map(|text| Line::styled(format!("  {text}"), style)),
+        );
+    };
+    say("Two stores lie here: k3s was moved from one engine to the other, or that failed half-way.", theme.strong());
+    if let Some(note) = &grid.list.note {
+        say(&format!("{note}."), Style::new());
+    }
+    say("enter opens the one under the cursor, S comes back here. Looking changes neither.", Style::new());
+    say("v in one of them, with the path of the other, shows what differs.", Style::new());
+    say("What k3s would do at its next start, and what puts it right:", Style::new());
+    let path = crate::tui::shell_word(&state.start.path);
+    say(&format!("$ kinescope doctor {path}"), theme.key());
+    let from = grid.order.len() as u16 + 2;
+    for (at, text) in (from..area.height).zip(lines) {
+        frame.render_widget(text, line(area, at));
+    }
 }
 
 fn title(state: &State, screen: &Screen, grid: &Grid, theme: Theme, columns: usize) -> Line<'static> {
@@ -41,7 +68,19 @@ fn title(state: &State, screen: &Screen, grid: &Grid, theme: Theme, columns: usi
         View::List { of: ListOf::Search(pattern), deleted, .. } => {
             format!("{}search for {pattern}", if *deleted { "history " } else { "" })
         }
+        View::List { of: ListOf::Relatives { name, owned, .. }, .. } => {
+            format!("{} {name}", if *owned { "owned by" } else { "owners of" })
+        }
+        View::List { of: ListOf::Evidence, .. } => match &grid.only {
+            Some(only) => format!("evidence: {only}"),
+            None => "evidence".to_owned(),
+        },
+        View::List { of: ListOf::Stores, .. } => "stores of this directory".to_owned(),
         View::History { name, .. } => format!("history of {name}"),
+        View::Compare(differences) => {
+            let Some(found) = &differences.found else { return Line::raw(" comparing") };
+            return compared(differences, found, theme, columns);
+        }
         View::Overview { .. } | View::Object { .. } | View::Page { .. } | View::Health { .. } => String::new(),
     };
     let count = match (grid.order.len(), grid.list.rows.len()) {
@@ -74,6 +113,23 @@ fn title(state: &State, screen: &Screen, grid: &Grid, theme: Theme, columns: usi
         Span::styled(more, theme.key()),
         Span::styled(note, theme.dim()),
     ])
+}
+
+/// `from A to B  +12 -3 ~41 · 390 hidden`
+fn compared(differences: &Differences, found: &Compared, theme: Theme, columns: usize) -> Line<'static> {
+    let counts = differences.counts();
+    let counts = if counts.is_empty() { "no difference".to_owned() } else { counts };
+    let hidden = match (found.hidden, differences.noise) {
+        (_, true) => " · with noise, n hides it".to_owned(),
+        (0, false) => String::new(),
+        (hidden, false) => format!(" · {} differ in noise only, n shows", render::count(hidden as u64)),
+    };
+    let filter = &differences.grid.filter;
+    let filter = if filter.is_empty() { String::new() } else { format!("  /{filter}") };
+    let right = format!("  {counts}{hidden}{filter}");
+    let left = format!(" {} → {}", found.old, found.new);
+    let left = fit(&left, columns.saturating_sub(width(&right)).max(20));
+    Line::from(vec![Span::styled(left, theme.strong()), Span::styled(right, theme.key())])
 }
 
 /// A table without a title.
@@ -117,7 +173,7 @@ pub fn draw(grid: &Grid, loaded: bool, theme: Theme, frame: &mut Frame<'_>, area
         }
         if at == grid.cursor {
             style = style.patch(theme.cursor());
-            text = padded(&text, usize::from(area.width));
+            text = padded(text.trim_end(), usize::from(area.width));
         }
         frame.render_widget(Line::styled(text, style), line(area, y));
     }
@@ -126,17 +182,21 @@ pub fn draw(grid: &Grid, loaded: bool, theme: Theme, frame: &mut Frame<'_>, area
 /// Without colours the same facts are marks.
 const fn mark(tone: Tone) -> &'static str {
     match tone {
-        Tone::Plain => " ",
+        // Their sign stands before the name.
+        Tone::Plain | Tone::Added | Tone::Removed => " ",
         Tone::Deleted => "-",
         Tone::Locked => "*",
         Tone::Damaged => "!",
+        Tone::Guessed => "?",
     }
 }
 
 fn tone(tone: Tone, theme: Theme) -> Style {
     match tone {
         Tone::Plain => Style::new(),
-        Tone::Deleted | Tone::Damaged => theme.bad(),
+        Tone::Deleted | Tone::Damaged | Tone::Removed => theme.bad(),
+        Tone::Added => theme.good(),
+        Tone::Guessed => theme.warning(),
         Tone::Locked => theme.locked(),
     }
 }
@@ -155,6 +215,7 @@ fn is_number(grid: &Grid, column: usize) -> bool {
         "BYTES",
         "SIZE",
         "KEYS",
+        "LIVE KEYS",
         "TTL",
         "LEFT",
         "LAST REVISION",
@@ -171,7 +232,7 @@ fn cell_text(text: &str, room: usize, right: bool) -> String {
 }
 
 /// The columns that have room, with their widths: those up to the name always, then those that are not pushed out.
-fn shown_columns(grid: &Grid, room: usize) -> Vec<(usize, usize)> {
+pub fn shown_columns(grid: &Grid, room: usize) -> Vec<(usize, usize)> {
     let wide = |at: usize| {
         let heading = grid.list.columns.get(at).map_or(0, |name| width(name));
         let cells = grid.order.iter().filter_map(|row| grid.list.rows.get(*row)?.cells.get(at));
@@ -185,10 +246,11 @@ fn shown_columns(grid: &Grid, room: usize) -> Vec<(usize, usize)> {
     for at in (0..grid.list.columns.len()).filter(|at| *at < fixed || *at >= fixed + grid.left) {
         let is_last = at + 1 == grid.list.columns.len();
         let own = widths.get(at).copied().unwrap_or_default();
-        let wanted = if is_last { own } else { own.min(WIDEST) };
+        let dragged = grid.list.columns.get(at).and_then(|heading| grid.widths.get(heading)).copied();
+        let wanted = dragged.unwrap_or(if is_last { own } else { own.min(WIDEST) });
         let left = room.saturating_sub(used);
         // Half a number would be another number.
-        if left == 0 || (left < wanted && (left < 4 || is_number(grid, at))) {
+        if left == 0 || (left < wanted && dragged.is_none() && (left < 4 || is_number(grid, at))) {
             break;
         }
         let own = wanted.min(left);
@@ -205,10 +267,17 @@ fn fitted(grid: &Grid, wide: &dyn Fn(usize) -> usize, room: usize) -> Vec<usize>
     let mut widths: Vec<usize> = (0..grid.list.columns.len()).map(wide).collect();
     let excess = widths.iter().map(|own| own + GAP).sum::<usize>().saturating_sub(room + GAP);
     let name = 1 + usize::from(grid.list.columns.first().is_some_and(|column| column == "NAMESPACE"));
+    let is_graded = grid.list.columns.first().is_some_and(|column| column == "GRADE");
     let (at, least) = match grid.list.columns.iter().position(|column| column == "WHO") {
         Some(at) => (at, LEAST_WHO),
+        // Of evidence what it is is worth more than the end of a long key.
+        None if is_graded => (1, LEAST),
         None => (name - 1, LEAST),
     };
+    if grid.list.columns.first().is_some_and(|column| column == "OBJECT") {
+        // What became of an object is told in full beside the list; its name is not.
+        return widths.into_iter().map(|own| own.min(room * 2 / 3)).collect();
+    }
     if let Some(own) = widths.get_mut(at) {
         *own = own.saturating_sub(excess).max(least.min(*own));
     }

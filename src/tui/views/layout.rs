@@ -42,14 +42,25 @@ const TITLE_AND_HEADINGS: usize = 2;
 pub fn facts_lines(state: &State) -> usize {
     let Some(Screen { view: View::Overview { facts: Some(_), .. }, .. }) = state.top() else { return 0 };
     let findings = state.findings().len().max(1);
-    4 + findings.min(FINDINGS) + usize::from(findings > FINDINGS) + 1
+    4 + usize::from(has_activity(state))
+        + findings.min(FINDINGS)
+        + usize::from(state.is_damaged() || findings > FINDINGS)
+        + 1
+}
+
+/// Whether the first screen has room for the line of activity.
+pub fn has_activity(state: &State) -> bool {
+    const LEAST: u16 = 30;
+    state.size.1 >= LEAST && state.timeline.as_ref().is_some_and(|timeline| !timeline.bars.is_empty())
 }
 
 /// How many rows of the screen's table are seen.
 pub fn rows(state: &State) -> usize {
     match state.top().map(Screen::place) {
         Some(Place::Overview) => body(state).saturating_sub(facts_lines(state) + 1),
-        Some(Place::History) => usize::from(halves(body_area(state)).0.height).saturating_sub(TITLE_AND_HEADINGS),
+        Some(Place::History | Place::Compare) => {
+            usize::from(halves(body_area(state)).0.height).saturating_sub(TITLE_AND_HEADINGS)
+        }
         _ => body(state).saturating_sub(TITLE_AND_HEADINGS),
     }
 }
@@ -64,10 +75,31 @@ pub fn first_row(state: &State) -> Option<usize> {
     Some(usize::from(HEADER) + above)
 }
 
+/// The line of the terminal on which the first line of a text stands: below the header and the title.
+pub const fn first_text_row() -> usize {
+    HEADER as usize + 1
+}
+
+/// The columns of the screen's table that are seen: which, where each begins, how wide it is.
+pub fn columns(state: &State) -> Vec<(usize, usize, usize)> {
+    let Some(grid) = state.top().and_then(Screen::grid) else { return Vec::new() };
+    let width = match state.top().map(Screen::place) {
+        Some(Place::History | Place::Compare) => halves(body_area(state)).0.width,
+        _ => state.size.0,
+    };
+    let mut start = 1;
+    let mut columns = Vec::new();
+    for (at, own) in super::grid::shown_columns(grid, usize::from(width).saturating_sub(1)) {
+        columns.push((at, start, own));
+        start += own + super::grid::GAP;
+    }
+    columns
+}
+
 /// How many lines of the screen's text are seen.
 pub fn text_rows(state: &State) -> usize {
     match state.top().map(Screen::place) {
-        Some(Place::History) => {
+        Some(Place::History | Place::Compare) => {
             let (left, right) = halves(body_area(state));
             usize::from(right.height).saturating_sub(if right.y > left.y { 1 } else { 0 } + 1)
         }

@@ -7,6 +7,8 @@ mod help;
 pub mod layout;
 mod overview;
 mod reading;
+mod store_dialog;
+mod timeline;
 mod trouble;
 
 use ratatui::Frame;
@@ -30,6 +32,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>) {
     frame::footer(state, theme, frame, line(area, area.height - 1));
     if state.prompt.is_some() {
         frame::completions(state, theme, frame, body);
+        timeline::draw(state, theme, frame, body);
     }
 }
 
@@ -37,7 +40,10 @@ fn draw_body(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
     if let Some(top) = state.help {
         return help::draw(state, theme, frame, body, top);
     }
-    if let Phase::Closed(trouble) = &state.phase {
+    if let Some(dialog) = &state.store_dialog {
+        return store_dialog::draw(state, dialog, theme, frame, body);
+    }
+    if let (Phase::Closed(trouble), 1) = (&state.phase, state.stack.len()) {
         return trouble::draw(trouble, theme, frame, body);
     }
     if let Some(dialog) = &state.dialog {
@@ -52,6 +58,11 @@ fn draw_body(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
         View::List { grid, .. } => grid::draw_titled(state, screen, grid, theme, frame, body),
         View::Object { reading, .. } | View::Page { reading, .. } | View::Health { reading } => {
             reading::draw_titled(state, screen, reading, theme, frame, body);
+        }
+        View::Compare(differences) => {
+            let (left, right) = layout::halves(body);
+            grid::draw_titled(state, screen, &differences.grid, theme, frame, left);
+            reading::draw_beside(&differences.diff, theme, frame, right, right.y > left.y);
         }
         View::History { grid, diff, .. } => {
             let (left, right) = layout::halves(body);

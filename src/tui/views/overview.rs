@@ -17,13 +17,53 @@ pub fn draw(state: &State, facts: Option<&Overview>, kinds: &Grid, theme: Theme,
     let columns = usize::from(body.width);
     let mut lines =
         vec![whose(facts, theme), when(state, facts, theme), size(facts, theme), bytes(facts, theme, columns)];
+    if let Some(timeline) = state.timeline.as_ref().filter(|_| layout::has_activity(state)) {
+        lines.push(super::timeline::letters(timeline, theme));
+    }
     lines.extend(findings(state, theme, columns));
     let used = layout::facts_lines(state) as u16;
     for (at, text) in (0..used.min(body.height)).zip(lines) {
         frame.render_widget(text, line(body, at));
     }
     let below = Rect { y: body.y + used.min(body.height), height: body.height.saturating_sub(used), ..body };
+    if facts.counts[1] == 0 {
+        return empty(state, theme, frame, below);
+    }
     grid::draw(kinds, true, theme, frame, below);
+}
+
+/// A store without any change: nothing was ever written, or nothing of it can be read.
+fn empty(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
+    let path = crate::tui::shell_word(&state.start.path);
+    let text = |text: &str| Line::raw(format!("  {text}"));
+    let command = |text: String| Line::styled(format!("  $ {text}"), theme.key());
+    let heading = |text: &str| Line::styled(format!("  {text}"), theme.strong().patch(theme.warning()));
+    let is_damaged = state.is_damaged();
+    let whole = [
+        text("The file itself is whole. k3s makes such a store when it starts and does"),
+        text("not find its data: then that lies elsewhere, or was moved away. What k3s"),
+        text("would do with its server directory:"),
+        command("kinescope doctor /var/lib/rancher/k3s/server".to_owned()),
+        Line::default(),
+    ];
+    let search = [
+        text("If there was data in this very file, i searches its bytes for rows that"),
+        text("nothing leads to, and so does"),
+        command(format!("kinescope recover {path}")),
+        Line::default(),
+        text("Snapshots that k3s took by itself lie in db/snapshots."),
+    ];
+    // etcd begins with revision 1, kine with 0.
+    let mut lines = match (is_damaged, state.revision()) {
+        (true, _) => vec![heading("No key can be read here, and the file is damaged"), Line::default()],
+        (false, ..=1) => vec![heading("This store is empty: no key was ever written to it"), Line::default()],
+        (false, _) => vec![heading("This store holds no key: all that was written is compacted away"), Line::default()],
+    };
+    lines.extend(whole.into_iter().filter(|_| !is_damaged));
+    lines.extend(search);
+    for (at, text) in (1..body.height).zip(lines) {
+        frame.render_widget(text, line(body, at));
+    }
 }
 
 fn fact(name: &str, text: String, theme: Theme) -> Line<'static> {
@@ -96,7 +136,17 @@ fn findings(state: &State, theme: Theme, columns: usize) -> Vec<Line<'static>> {
         Line::from(vec![Span::styled(name, theme.dim()), Span::styled(format!("{mark}{text}"), style)])
     };
     let mut lines: Vec<Line<'static>> = all.iter().take(layout::FINDINGS).enumerate().map(show).collect();
-    if let Some(more) = all.len().checked_sub(layout::FINDINGS).filter(|more| *more > 0) {
+    if state.is_damaged() {
+        lines.push(Line::from(vec![
+            Span::raw("          "),
+            Span::styled("!", theme.key()),
+            Span::raw(" what to do  "),
+            Span::styled("i", theme.key()),
+            Span::raw(" what each row rests on  "),
+            Span::styled("W", theme.key()),
+            Span::raw(" recover into a new store"),
+        ]));
+    } else if let Some(more) = all.len().checked_sub(layout::FINDINGS).filter(|more| *more > 0) {
         lines.push(Line::from(vec![
             Span::raw(format!("          and {more} more: ")),
             Span::styled("!", theme.key()),

@@ -74,13 +74,29 @@ fn body(reading: &Reading, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     if let Some(trouble) = &text.trouble {
         return trouble::draw(trouble, theme, frame, area);
     }
-    let lines = text.lines.iter().skip(reading.top).take(usize::from(area.height));
-    for (at, text_line) in lines.enumerate() {
+    for at in 0..usize::from(area.height) {
+        let Some(number) = reading.line_at(reading.top + at) else { break };
+        let Some(text_line) = text.lines.get(number) else { break };
         let spans = highlighted(text, text_line, theme);
         let spans = scrolled(marked(spans, &reading.search, theme), reading.left);
         let mut whole = vec![Span::raw(" ")];
         whole.extend(spans);
-        frame.render_widget(Line::from(whole), line(area, at as u16));
+        let mut is_cursor = false;
+        if let Some((outline, cursor)) = &reading.folding {
+            is_cursor = *cursor == reading.top + at;
+            let hidden = outline.hidden_below(number);
+            if hidden > 0 {
+                let lines = if hidden == 1 { "1 line".to_owned() } else { format!("{hidden} lines") };
+                whole.push(Span::styled(format!("  ▸ {lines}"), theme.past()));
+            }
+        }
+        let mut whole = Line::from(whole);
+        if is_cursor {
+            let missing = usize::from(area.width).saturating_sub(whole.width());
+            whole.push_span(Span::raw(" ".repeat(missing)));
+            whole = whole.patch_style(theme.cursor());
+        }
+        frame.render_widget(whole, line(area, at as u16));
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 
 use jiff::Timestamp;
@@ -24,20 +25,25 @@ pub(super) struct All {
     pub verified: Option<Verification>,
     /// What `doctor` says of a server directory.
     pub diagnosis: Option<Diagnosis>,
+    /// The facts, with the hashes of the whole file.
+    pub info: Info,
 }
 
 impl Reader {
     /// Makes all checks on a thread of its own, and tells what they find.
     pub(super) fn check_behind(&self, answers: &Sender<(Ticket, Answer)>) {
         let (source, given, path) = (Arc::clone(&self.source), Arc::clone(&self.given), self.path.clone());
-        let (answers, checked) = (answers.clone(), Arc::clone(&self.checked));
+        let (answers, checked, left) = (answers.clone(), Arc::clone(&self.checked), Arc::clone(&self.left));
         let check = move || {
             let now = Timestamp::now().as_second();
             let verified = verify::verify(&source, &given, now);
             // The fault of the keys is told by itself; without them all other checks can be made.
             let verified = verified.or_else(|_| verify::verify(&source, &Given::default(), now)).ok();
-            let all = checked.get_or_init(|| All { verified, diagnosis: diagnosis(&path, now) });
-            let _ = answers.send((UNASKED, Answer::Checked(all.told())));
+            let info = Info::of(&source, false);
+            let all = checked.get_or_init(|| All { verified, diagnosis: diagnosis(&path, now), info });
+            if !left.load(Ordering::Relaxed) {
+                let _ = answers.send((UNASKED, Answer::Checked(all.told())));
+            }
         };
         // Without a thread nothing is checked here; `verify` does it.
         let _ = std::thread::Builder::new().name("check".to_owned()).spawn(check);
@@ -73,7 +79,12 @@ impl Reader {
             lines.extend(render::doctor_text(diagnosis).iter().map(|line| harmless(line)));
             lines.push(String::new());
         }
-        lines.extend(render::info_text(&self.name, &Info::of(&self.source, self.checked.get().is_none())));
+        // The hashes take the whole file: with them only once the checks are done, and then only once.
+        let info = match self.checked.get() {
+            Some(all) => &all.info,
+            None => self.info(),
+        };
+        lines.extend(render::info_text(&self.name, info));
         let lines = Text::lines_of(&lines.join("\n"), Syntax::Plain);
         Text { title: "health".to_owned(), lines, ..Text::default() }
     }
@@ -159,6 +170,9 @@ pub(super) fn cannot_open(error: &OpenError, opening: &Opening) -> Trouble {
         advice.push("What puts it right, as commands to read:".to_owned());
         advice.push(format!("$ kinescope doctor {path}"));
     }
+    advice.push(
+        "i searches the file for rows all the same, and says what each rests on; W writes a store of them.".to_owned(),
+    );
     advice.push("Nothing was written, and nothing was locked.".to_owned());
     advice.push("The same without a screen, for a script or a report:".to_owned());
     advice.push(format!("$ kinescope info {path}"));

@@ -30,7 +30,7 @@ impl<'a> Inbox<'a> {
             let (ticket, ask) = waiting.pop_front()?;
             let same = |(_, other): &(Ticket, Ask)| std::mem::discriminant(other) == std::mem::discriminant(&ask);
             // What is to be written is written, whatever comes behind it.
-            if matches!(ask, Ask::Write { .. }) || !waiting.iter().any(same) {
+            if ask.writes() || matches!(ask, Ask::GiveUp(_)) || !waiting.iter().any(same) {
                 return Some((ticket, ask));
             }
         }

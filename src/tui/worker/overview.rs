@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
 use serde_json::Value;
 
 use super::Reader;
-use crate::kube::resources::Identity;
+use crate::kube::resources::{Identity, Resource};
 use crate::kube::selector::LabelSelector;
-use crate::model::{Change, KeyState};
+use crate::model::{Change, KeyId, KeyState};
 use crate::ops::info::Info;
 use crate::ops::objects::{MinorFrom, ObjectError, Objects};
 use crate::render;
 use crate::tui::ask::{Cell, Finding, List, Overview, Row, Severity, Target, Tone};
+
+/// Keys that one processor counts at a time.
+const CHUNK: usize = 1 << 16;
 
 /// How much there is of one kind.
 #[derive(Default)]
@@ -25,10 +29,22 @@ struct Sum<'s> {
     sample: Option<&'s Change>,
 }
 
+impl Sum<'_> {
+    fn add(&mut self, other: Self) {
+        self.live += other.live;
+        self.deleted += other.deleted;
+        self.unknown += other.unknown;
+        self.changes += other.changes;
+        self.bytes += other.bytes;
+        self.target = self.target.take().or(other.target);
+        self.sample = self.sample.or(other.sample);
+    }
+}
+
 impl Reader {
     pub(super) fn overview(&self, at: Option<i64>) -> Overview {
         let objects = self.objects(at);
-        let info = Info::of(&self.source, true);
+        let info = self.info();
         let nodes = self.nodes(&objects);
         let release = match objects.minor().1 {
             MinorFrom::Newest => None,
@@ -43,7 +59,7 @@ impl Reader {
             newest: objects.newest_stamp(),
             bytes: [info.bytes.file, info.bytes.live, info.bytes.superseded, info.bytes.free, info.bytes.index],
             counts: [info.counts.live_keys, info.counts.changes, info.counts.tombstones, info.leases],
-            findings: self.findings(&info, &objects, &locked),
+            findings: self.findings(info, &objects, &locked),
             kinds,
         }
     }
@@ -62,43 +78,13 @@ impl Reader {
     }
 
     /// The kinds with their counts, and why values of them stay closed.
-    fn kinds(&self, objects: &Objects<'_>) -> (List, Vec<ObjectError>) {
-        let history = self.history();
-        let view = history.at(objects.revision());
-        let mut sums: BTreeMap<String, Sum<'_>> = BTreeMap::new();
-        for key in history.keys().ids() {
-            let before = |change: &&Change| change.revision.main <= objects.revision();
-            let changes = history.changes_of(key).take_while(before);
-            let (count, bytes) =
-                changes.fold((0, 0), |(n, bytes), change| (n + 1, bytes + u64::from(change.value.len)));
-            if count == 0 {
-                continue;
-            }
-            let (name, target) = match objects.identity(key) {
-                Identity::Object(id) => (id.resource.full_name(), Target::Kind(id.resource.full_name())),
-                Identity::Unlisted { group, plural, .. } => {
-                    let name = if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") };
-                    let group = if group.is_empty() { String::new() } else { format!("{group}/") };
-                    let prefix = format!("{}/{group}{plural}/", objects.registry().root());
-                    (format!("{name} (no definition)"), Target::Prefix(prefix.into_bytes()))
-                }
-                Identity::Special(_) | Identity::Foreign => {
-                    ("(keys that are no objects)".to_owned(), Target::Prefix(Vec::new()))
-                }
-            };
-            let sum = sums.entry(name).or_default();
-            sum.target.get_or_insert(target);
-            sum.changes += count;
-            sum.bytes += bytes;
-            match view.state(key) {
-                KeyState::Live(change) => {
-                    sum.live += 1;
-                    sum.sample.get_or_insert(change);
-                }
-                KeyState::Absent(_) => sum.deleted += 1,
-                KeyState::Unknown => sum.unknown += 1,
-            }
-        }
+    fn kinds<'s>(&'s self, objects: &Objects<'s>) -> (List, Vec<ObjectError>) {
+        let keys: Vec<KeyId> = self.history().keys().ids().collect();
+        let parts = keys.par_chunks(CHUNK).map(|keys| self.sums(objects, keys));
+        let sums = parts.reduce(BTreeMap::new, |mut sums, more| {
+            more.into_iter().for_each(|(name, sum)| sums.entry(name).or_default().add(sum));
+            sums
+        });
         let is_locked = |sum: &Sum<'_>| objects.plain(sum.sample?).err();
         let mut locked: Vec<ObjectError> = Vec::new();
         for error in sums.values().filter_map(is_locked) {
@@ -111,6 +97,60 @@ impl Reader {
             }
         }
         (list(sums, is_locked), locked)
+    }
+
+    /// The sums of some keys. Keys of one kind stand together: its name is made once.
+    fn sums<'s>(&'s self, objects: &Objects<'s>, keys: &[KeyId]) -> BTreeMap<String, Sum<'s>> {
+        let history = self.history();
+        let view = history.at(objects.revision());
+        let mut sums: BTreeMap<String, Sum<'s>> = BTreeMap::new();
+        let mut own: Option<(&Resource, Sum<'s>)> = None;
+        let flush = |own: Option<(&Resource, Sum<'s>)>, sums: &mut BTreeMap<String, Sum<'s>>| {
+            if let Some((resource, sum)) = own {
+                sums.entry(resource.full_name()).or_default().add(sum);
+            }
+        };
+        for &key in keys {
+            let before = |change: &&Change| change.revision.main <= objects.revision();
+            let changes = history.changes_of(key).take_while(before);
+            let (count, bytes) =
+                changes.fold((0, 0), |(n, bytes), change| (n + 1, bytes + u64::from(change.value.len)));
+            if count == 0 {
+                continue;
+            }
+            let mut sum = Sum { changes: count, bytes, ..Sum::default() };
+            match view.state(key) {
+                KeyState::Live(change) => (sum.live, sum.sample) = (1, Some(change)),
+                KeyState::Absent(_) => sum.deleted = 1,
+                KeyState::Unknown => sum.unknown = 1,
+            }
+            let (name, target) = match objects.identity(key) {
+                Identity::Object(id) => {
+                    match &mut own {
+                        Some((resource, all)) if std::ptr::eq(*resource, id.resource) => all.add(sum),
+                        _ => {
+                            flush(own.take(), &mut sums);
+                            sum.target = Some(Target::Kind(id.resource.full_name()));
+                            own = Some((id.resource, sum));
+                        }
+                    }
+                    continue;
+                }
+                Identity::Unlisted { group, plural, .. } => {
+                    let name = if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") };
+                    let group = if group.is_empty() { String::new() } else { format!("{group}/") };
+                    let prefix = format!("{}/{group}{plural}/", objects.registry().root());
+                    (format!("{name} (no definition)"), Target::Prefix(prefix.into_bytes()))
+                }
+                Identity::Special(_) | Identity::Foreign => {
+                    ("(keys that are no objects)".to_owned(), Target::Prefix(Vec::new()))
+                }
+            };
+            sum.target = Some(target);
+            sums.entry(name).or_default().add(sum);
+        }
+        flush(own, &mut sums);
+        sums
     }
 
     fn findings(&self, info: &Info, objects: &Objects<'_>, locked: &[ObjectError]) -> Vec<Finding> {
@@ -166,9 +206,8 @@ impl Reader {
     /// The findings that are known at once.
     pub(super) fn early_findings(&self) -> Vec<Finding> {
         let objects = self.objects(None);
-        let info = Info::of(&self.source, true);
         let (_, locked) = self.kinds(&objects);
-        self.findings(&info, &objects, &locked)
+        self.findings(self.info(), &objects, &locked)
     }
 }
 

@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::Reader;
 use crate::kube::resources::Identity;
 use crate::model::{Change, KeyId, KeyState};
-use crate::ops::info::Info;
 use crate::ops::objects::Objects;
 use crate::render;
 use crate::tui::ask::{By, Cell, List, Row, Target, Tone};
@@ -95,7 +94,7 @@ impl Reader {
 
     /// Where the other bytes of the file are.
     fn size_note(&self, count: usize, values: u64) -> String {
-        let bytes = Info::of(&self.source, true).bytes;
+        let bytes = self.info().bytes;
         let cut = if count > MOST { format!("the largest {MOST} of {count} · ") } else { String::new() };
         let (values, free, index) = (render::bytes(values), render::bytes(bytes.free), render::bytes(bytes.index));
         format!("{cut}values {values} · free pages {free} · index pages {index} · file {}", render::bytes(bytes.file))

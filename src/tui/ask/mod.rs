@@ -1,6 +1,14 @@
 //! What screens ask of the store, and what they are told: plain data between the state and the thread that reads.
 
+mod compare;
+mod job;
+mod timeline;
+
 use jiff::Timestamp;
+
+pub use compare::{Became, Compared, Differs, With};
+pub use job::{Job, Shape, Stage, Verb};
+pub use timeline::{Bar, Timeline};
 
 use crate::model::KeyId;
 
@@ -92,6 +100,55 @@ pub enum Ask {
         /// Secret values in clear.
         reveal: bool,
     },
+    /// What became of each object between another state and the one that is shown.
+    Compare(With),
+    /// The same for one object, as a difference of its YAML.
+    CompareOne {
+        /// The states.
+        with: With,
+        /// The key.
+        key: Vec<u8>,
+        /// Secret values in clear.
+        reveal: bool,
+    },
+    /// The owners of an object.
+    Owners {
+        /// Its key.
+        key: KeyId,
+        /// As it was at this revision.
+        revision: i64,
+        /// The moment that owners are looked for at.
+        at: Option<i64>,
+    },
+    /// What an object owns.
+    Owned {
+        /// Its key.
+        key: KeyId,
+        /// As it was at this revision.
+        revision: i64,
+        /// The moment at which what it owns lives.
+        at: Option<i64>,
+    },
+    /// What each row of the file rests on, and what is lost.
+    Evidence,
+    /// The stores that lie here.
+    Stores,
+    /// Opens another of them, by its engine.
+    Reopen(String),
+    /// A store that is to be written.
+    Job {
+        /// Which.
+        job: Job,
+        /// How far to go.
+        stage: Stage,
+    },
+    /// How much was changed when.
+    Timeline {
+        /// In so many bars.
+        columns: usize,
+    },
+    /// Nobody waits for an answer any more.
+    GiveUp(super::worker::Ticket),
     /// Which revision is meant by a number or a time.
     Moment {
         /// What was typed.
@@ -108,6 +165,26 @@ pub enum Ask {
         /// Over a file that is there.
         force: bool,
     },
+}
+
+impl Ask {
+    /// Whether it has a thread of its own, so that others are answered meanwhile.
+    pub fn takes_long(&self) -> bool {
+        matches!(
+            self,
+            Self::Compare(_)
+                | Self::Owned { .. }
+                | Self::Timeline { .. }
+                | Self::Evidence
+                | Self::Stores
+                | Self::Job { .. }
+        )
+    }
+
+    /// Whether it writes files: what was begun is ended, whatever is asked behind it.
+    pub fn writes(&self) -> bool {
+        matches!(self, Self::Write { .. } | Self::Job { stage: Stage::Run | Stage::Try, .. })
+    }
 }
 
 /// What bytes are summed up by.
@@ -220,8 +297,12 @@ pub struct Planned {
 pub enum Answer {
     /// The store is open.
     Opened(Box<Opened>),
+    /// What the file is, before it is read: the engine, and bytes.
+    Glance(String, u64),
     /// It cannot be opened.
     Closed(Trouble),
+    /// For [`Ask::Job`]: what was done or would be, or why nothing was.
+    Did(Result<Vec<String>, String>),
     /// What all checks found, which took longer.
     Checked(Checked),
     /// For [`Ask::Overview`].
@@ -232,8 +313,16 @@ pub enum Answer {
     Text(Box<Text>),
     /// For [`Ask::History`].
     History(List),
-    /// For [`Ask::Diff`].
+    /// For [`Ask::Diff`] and [`Ask::CompareOne`].
     Diff(Text),
+    /// For [`Ask::Owners`].
+    Owners(List),
+    /// For [`Ask::Timeline`].
+    Timeline(Timeline),
+    /// For [`Ask::Compare`].
+    Compared(Box<Compared>),
+    /// How far the answer is.
+    Progress(String),
     /// For [`Ask::Moment`]: the revision, and how it was found.
     Moment(Result<(i64, String), String>),
     /// For [`Ask::Plan`].
@@ -384,6 +473,10 @@ pub enum Target {
     Kind(String),
     /// To keys that begin so.
     Prefix(Vec<u8>),
+    /// Unfolds what is below it, or folds it.
+    Branch(String),
+    /// To another store of the same directory.
+    Store(String),
     /// To the keys of a sum of bytes.
     Sum(By, String),
     /// To an object or a value.
@@ -409,7 +502,16 @@ pub enum Tone {
     Locked,
     /// It is damaged.
     Damaged,
+    /// Only the newer state has it.
+    Added,
+    /// Only the older state has it.
+    Removed,
+    /// It was put together from what is left.
+    Guessed,
 }
+
+/// What a row of a damaged file rests on, the worst first, as `recover` calls it.
+pub const GRADES: [&str; 7] = ["lost", "unproven", "doubtful", "rebuilt", "carved", "log", "intact"];
 
 /// How a text is coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
