@@ -20,6 +20,6 @@ pub use evidence::Evidence;
 pub use history::{Counts, Engine, History, HistoryBuilder, Lease, is_gap};
 pub use keys::{KeyId, Keys};
 pub use keyspace::{KeyState, Keyspace};
-pub use moments::{CLOCK_TOLERANCE, Moment, MomentError, Says, Stamped, revision_at};
+pub use moments::{CLOCK_TOLERANCE, Moment, MomentError, Says, Stamped, believed, revision_at};
 pub use revision::Revision;
 pub use value::{NoValues, ReadValue, ValueRef};

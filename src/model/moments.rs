@@ -106,8 +106,8 @@ pub fn revision_at(stamps: &[Stamped], moment: Timestamp) -> Result<Moment, Mome
     })
 }
 
-/// The stamps that no later revision contradicts.
-fn believed(stamps: &[Stamped]) -> Vec<Stamped> {
+/// The stamps that no later revision contradicts. `stamps` in the order of revisions.
+pub fn believed(stamps: &[Stamped]) -> Vec<Stamped> {
     let mut earliest_behind: Option<Timestamp> = None;
     let mut kept = Vec::with_capacity(stamps.len());
     for stamp in stamps.iter().rev() {

@@ -22,3 +22,4 @@ pub mod redact;
 pub mod store;
 pub mod undelete;
 pub mod verify;
+pub mod why;
