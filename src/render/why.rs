@@ -18,7 +18,7 @@ use crate::ops::why::{Cause, KeySize, Why};
 pub fn why_json(why: &Why, most: usize) -> Value {
     let bytes = &why.bytes;
     let verdict = &why.verdict;
-    let group = verdict.group.and_then(|at| why.groups.get(at));
+    let about = verdict.about.as_ref();
     let compaction = &why.compaction;
     let shares = |name: &str, shares: &[(String, Share)]| -> Vec<Value> {
         shares.iter().take(most).map(|(who, share)| share_json(name, who, share, bytes)).collect()
@@ -32,10 +32,10 @@ pub fn why_json(why: &Why, most: usize) -> Value {
             "problem": verdict.problem,
             "bytes": verdict.bytes,
             "share": share(verdict.share),
-            "kind": group.and_then(|group| group.what.kind.as_deref()),
-            "namespace": group.and_then(|group| group.what.namespace.as_deref()),
-            "text": verdict_text(verdict, bytes, &why.groups, compaction),
-            "advice": verdict_advice(why.engine, verdict, &why.groups),
+            "kind": about.and_then(|about| about.what.kind.as_deref()),
+            "namespace": about.and_then(|about| about.what.namespace.as_deref()),
+            "text": verdict_text(verdict, bytes, compaction),
+            "advice": verdict_advice(why.engine, verdict),
         },
         "bytes": bytes_json(bytes),
         "causes": why.causes().iter().map(|cause| cause_json(why, cause)).collect::<Vec<_>>(),
@@ -179,10 +179,10 @@ fn put_prefix(object: &mut Map<String, Value>, group: Option<&Group>) {
 /// `why` for people, as a text. Each list has so many lines at most.
 pub fn why_text(name: &str, why: &Why, most: usize) -> String {
     let verdict = &why.verdict;
-    let sentence = verdict_text(verdict, &why.bytes, &why.groups, &why.compaction);
+    let sentence = verdict_text(verdict, &why.bytes, &why.compaction);
     let mut out = format!("{name}\n\n");
     out.push_str(&wrapped(&capital(&sentence), "", 80));
-    out.push_str(&wrapped(&verdict_advice(why.engine, verdict, &why.groups), "  ", 80));
+    out.push_str(&wrapped(&verdict_advice(why.engine, verdict), "  ", 80));
     out.push('\n');
     out.push_str(&bytes_text(why));
     out.push('\n');

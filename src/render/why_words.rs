@@ -3,9 +3,9 @@
 use super::text;
 use crate::model::Engine;
 use crate::ops::why::clock::Compaction;
-use crate::ops::why::groups::{Group, What};
-use crate::ops::why::sizes::FileBytes;
-use crate::ops::why::verdict::{Finding, Verdict};
+use crate::ops::why::groups::What;
+use crate::ops::why::sizes::{FileBytes, Size};
+use crate::ops::why::verdict::{About, Finding, Verdict};
 use crate::ops::why::{Cause, Why};
 
 /// `configmaps of namespace a`, `nodes`, `(bootstrap data)`.
@@ -13,6 +13,14 @@ pub(super) fn called(what: &What) -> String {
     match &what.namespace {
         Some(namespace) => format!("{} of namespace {namespace}", what.resource),
         None => what.resource.clone(),
+    }
+}
+
+/// As [`called`], with how many namespaces there are where there are several.
+fn called_all(about: &About) -> String {
+    match (&about.what.namespace, about.namespaces) {
+        (None, 2..) => format!("{} of {} namespaces", about.what.resource, text::count(about.namespaces as u64)),
+        _ => called(&about.what),
     }
 }
 
@@ -61,7 +69,7 @@ fn changes(number: u64) -> String {
 /// What to do about a cause.
 pub fn cause_advice(why: &Why, cause: &Cause) -> String {
     match cause {
-        Cause::Keys(group) => group_advice(group),
+        Cause::Keys(group) => advice(&group.what, &group.size, &group.helm),
         Cause::Free(_) => free_advice(why.engine).to_owned(),
         Cause::Index(_) | Cause::Rest(_) => "grows and shrinks with the rows: nothing to do for itself".to_owned(),
         Cause::Unused(_) => "room that etcd set aside for itself: nothing to do".to_owned(),
@@ -82,9 +90,8 @@ const fn free_advice(engine: Engine) -> &'static str {
 }
 
 /// Kinds whose growth has a cause of its own that many clusters have met.
-fn known(group: &Group) -> Option<&'static str> {
-    let what = &group.what;
-    if group.helm.all() * 2 > group.size.all() {
+fn known(what: &What, size: &Size, helm: &Size) -> Option<&'static str> {
+    if helm.all() > size.all() / 2 {
         return Some(
             "Helm keeps every release of a chart: set `--history-max` (or the operator's maxHistory), and \
              `kinescope prune PATH NEW --helm-history 3` drops the old ones now",
@@ -124,11 +131,11 @@ fn is_report(resource: &str) -> bool {
             .any(|known| group == *known || group.ends_with(&format!(".{known}")))
 }
 
-fn group_advice(group: &Group) -> String {
-    if let Some(known) = known(group) {
+fn advice(what: &What, size: &Size, helm: &Size) -> String {
+    if let Some(known) = known(what, size, helm) {
         return known.to_owned();
     }
-    match group.size.gone() > group.size.live {
+    match size.gone() > size.live {
         true => {
             "find what writes it so often (the writers below; `kinescope log PATH KEY` lists the changes); compaction \
                  takes superseded values away, and so does `kinescope prune PATH NEW`"
@@ -139,47 +146,42 @@ fn group_advice(group: &Group) -> String {
 }
 
 /// The verdict in one sentence, with the numbers behind it.
-pub fn verdict_text(verdict: &Verdict, bytes: &FileBytes, groups: &[Group], compaction: &Compaction) -> String {
+pub fn verdict_text(verdict: &Verdict, bytes: &FileBytes, compaction: &Compaction) -> String {
     let share = text::percent(verdict.share);
-    let group = verdict.group.and_then(|at| groups.get(at));
-    match verdict.finding {
-        Finding::HeldBack | Finding::Superseded => {
+    let size = text::bytes(verdict.bytes);
+    match (verdict.finding, &verdict.about) {
+        (Finding::HeldBack | Finding::Superseded, about) => {
             let since = since(compaction);
-            let Some(group) = group else { return format!("{since}: {share} of the file is superseded values") };
-            let own = bytes.share(group.size.gone());
-            let numbers = format!("{} in {}", changes(group.size.changes), keys(group.size.keys));
-            let size = text::bytes(group.size.gone());
-            let name = called(&group.what);
+            let Some(about) = about else {
+                return format!("{since}: {share} of the file is superseded values ({size})");
+            };
+            let own = bytes.share(about.size.gone());
+            let numbers = format!("{} in {}", changes(about.size.changes), keys(about.size.keys));
+            let (name, size) = (called_all(about), text::bytes(about.size.gone()));
             match own * 2.0 >= verdict.share {
-                true => {
-                    format!("{since}: {} of the file is superseded {name} ({size}, {numbers})", text::percent(own))
-                }
+                true => format!("{since}: {} of the file is superseded {name} ({size}, {numbers})", text::percent(own)),
                 false => format!(
                     "{since}: {share} of the file is superseded values, most of them {name} ({}: {size}, {numbers})",
                     text::percent(own)
                 ),
             }
         }
-        Finding::Free => {
-            format!(
-                "{share} of the file is free ({}): the file keeps its size when data goes",
-                text::bytes(verdict.bytes)
-            )
-        }
-        Finding::Wal => format!(
-            "the WAL beside the file has {}, the database {}: readers or a full disk kept SQLite from writing it back",
-            text::bytes(verdict.bytes),
+        (Finding::Free, _) => format!("{share} of the file is free ({size}): it keeps its size when data goes"),
+        (Finding::Wal, _) => format!(
+            "the WAL beside the file has {size}, the database {}: readers or a full disk kept SQLite from writing it back",
             text::bytes(bytes.total)
         ),
-        Finding::Live | Finding::Spread => match group {
-            None => "there are no values".to_owned(),
-            Some(group) => {
-                let numbers = format!("{} in {}", text::bytes(group.size.live), keys(group.size.live_keys));
-                let spread =
-                    if verdict.finding == Finding::Spread { "nothing stands out: the largest part, " } else { "" };
-                format!("{spread}{share} of the file, is live {} ({numbers})", called(&group.what))
+        (Finding::Live | Finding::Spread, None) => format!("nothing stands out: {share} of the file is live ({size})"),
+        (finding, Some(about)) => {
+            let numbers = format!("{} in {}", text::bytes(about.size.live), keys(about.size.live_keys));
+            let (name, own) = (called_all(about), text::percent(bytes.share(about.size.live)));
+            match finding {
+                Finding::Spread => {
+                    format!("nothing stands out: the largest part, {own} of the file, is live {name} ({numbers})")
+                }
+                _ => format!("{own} of the file is live {name} ({numbers})"),
             }
-        },
+        }
     }
 }
 
@@ -197,9 +199,10 @@ fn since(compaction: &Compaction) -> String {
 }
 
 /// What to do about the verdict.
-pub fn verdict_advice(engine: Engine, verdict: &Verdict, groups: &[Group]) -> String {
-    let group = verdict.group.and_then(|at| groups.get(at));
-    let known = group.and_then(known).map(|advice| format!("; {advice}")).unwrap_or_default();
+pub fn verdict_advice(engine: Engine, verdict: &Verdict) -> String {
+    let about = verdict.about.as_ref();
+    let known = about.and_then(|about| known(&about.what, &about.size, &about.helm));
+    let known = known.map(|known| format!("; {known}")).unwrap_or_default();
     match verdict.finding {
         Finding::HeldBack => {
             let engine = match engine {
@@ -220,7 +223,7 @@ pub fn verdict_advice(engine: Engine, verdict: &Verdict, groups: &[Group]) -> St
              `kinescope convert PATH NEW --to kine`"
                 .to_owned()
         }
-        Finding::Live => group.map_or_else(String::new, group_advice),
+        Finding::Live => about.map_or_else(String::new, |about| advice(&about.what, &about.size, &about.helm)),
         Finding::Spread => "nothing to do".to_owned(),
     }
 }

@@ -204,7 +204,10 @@ fn of_etcd(store: &etcd::Store, files: &Files) -> FileBytes {
         total: file,
         free: census.free_bytes(),
         index: census.branch().saturating_mul(page_size),
-        unused: file.saturating_sub(census.pages.saturating_mul(page_size)),
+        // Less than a page is a snapshot's trailer.
+        unused: Some(file.saturating_sub(census.pages.saturating_mul(page_size)))
+            .filter(|unused| *unused >= page_size)
+            .unwrap_or(0),
         ..FileBytes::default()
     }
 }

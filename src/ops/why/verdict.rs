@@ -1,8 +1,10 @@
 //! One verdict: what most of the bytes are, and whether that is a problem.
 
+use std::collections::BTreeMap;
+
 use super::clock::Compaction;
-use super::groups::Group;
-use super::sizes::FileBytes;
+use super::groups::{Group, What};
+use super::sizes::{FileBytes, Size};
 
 /// Below this a store is small, whatever is in it.
 const SMALL: u64 = 8 << 20;
@@ -44,8 +46,21 @@ impl Finding {
     }
 }
 
+/// The objects that a verdict is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// What they are; without a namespace where they are in several, or in none.
+    pub what: What,
+    /// In how many namespaces they are.
+    pub namespaces: usize,
+    /// What they take.
+    pub size: Size,
+    /// What releases of Helm take among them.
+    pub helm: Size,
+}
+
 /// The verdict on a store.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     /// What most of the bytes are.
     pub finding: Finding,
@@ -53,17 +68,17 @@ pub struct Verdict {
     pub bytes: u64,
     /// Their share of the database, from 0 to 1; of a WAL more than 1 may be.
     pub share: f64,
-    /// The position of the group that has most of them.
-    pub group: Option<usize>,
+    /// The kind, in one namespace or in all, that has a good part of them; none where no kind stands out.
+    pub about: Option<About>,
     /// Whether something should be done.
     pub problem: bool,
 }
 
 /// Judges a store by where its bytes are.
 pub fn judge(bytes: &FileBytes, groups: &[Group], compaction: &Compaction) -> Verdict {
-    let verdict = |finding, part: u64, group, problem| {
+    let verdict = |finding, part: u64, about, problem| {
         let share = bytes.share(part);
-        Verdict { finding, bytes: part, share, group, problem: problem && part >= SMALL }
+        Verdict { finding, bytes: part, share, about, problem: problem && part >= SMALL }
     };
     let free = bytes.free.saturating_add(bytes.unused);
     if let Some(wal) = bytes.wal.filter(|wal| *wal > SMALL_WAL && *wal / 2 > bytes.total) {
@@ -72,21 +87,40 @@ pub fn judge(bytes: &FileBytes, groups: &[Group], compaction: &Compaction) -> Ve
     if bytes.share(free) >= 0.5 {
         return verdict(Finding::Free, free, None, true);
     }
-    let most = |part: &dyn Fn(&Group) -> u64| {
-        let largest = groups.iter().enumerate().max_by_key(|(at, group)| (part(group), std::cmp::Reverse(*at)));
-        largest.filter(|(_, group)| part(group) > 0).map(|(at, group)| (at, part(group)))
-    };
     if bytes.share(bytes.superseded) >= 0.3 && bytes.superseded >= bytes.live {
-        let group = most(&|group| group.size.gone()).map(|(at, _)| at);
         let late = is_late(compaction);
         let finding = if late { Finding::HeldBack } else { Finding::Superseded };
-        return verdict(finding, bytes.superseded, group, late);
+        return verdict(finding, bytes.superseded, most(groups, bytes.superseded, &Size::gone), late);
     }
-    match most(&|group| group.size.live) {
-        Some((at, live)) if bytes.share(live) >= 0.3 => verdict(Finding::Live, live, Some(at), false),
-        Some((at, live)) => verdict(Finding::Spread, live, Some(at), false),
-        None => verdict(Finding::Spread, 0, None, false),
+    let live = |size: &Size| size.live;
+    match most(groups, bytes.live, &live) {
+        Some(about) if bytes.share(about.size.live) >= 0.3 => {
+            verdict(Finding::Live, about.size.live, Some(about), false)
+        }
+        about => verdict(Finding::Spread, bytes.live, about, false),
     }
+}
+
+/// What has at least a third of some bytes: a kind in one namespace, else a kind in all of them.
+fn most(groups: &[Group], all: u64, part: &impl Fn(&Size) -> u64) -> Option<About> {
+    let stands_out = |size: &Size| part(size) > 0 && part(size) >= all / 3;
+    // Of two that are as large the first.
+    let largest = groups.iter().rev().max_by_key(|group| part(&group.size))?;
+    if stands_out(&largest.size) {
+        let namespaces = usize::from(largest.what.namespace.is_some());
+        let Group { what, size, helm, .. } = largest;
+        return Some(About { what: what.clone(), namespaces, size: *size, helm: *helm });
+    }
+    let mut kinds: BTreeMap<&str, About> = BTreeMap::new();
+    for group in groups {
+        let what = || What { namespace: None, ..group.what.clone() };
+        let none = || About { what: what(), namespaces: 0, size: Size::default(), helm: Size::default() };
+        let sum = kinds.entry(&group.what.resource).or_insert_with(none);
+        sum.size.add(&group.size);
+        sum.helm.add(&group.helm);
+        sum.namespaces += usize::from(group.what.namespace.is_some());
+    }
+    kinds.into_values().rev().max_by_key(|about| part(&about.size)).filter(|about| stands_out(&about.size))
 }
 
 /// Whether compaction should have run since.
