@@ -39,6 +39,8 @@ fn commands(out: &Path) -> Vec<(Vec<String>, i32)> {
     let reading = [
         ("info\nPATH", 0),
         ("info\nPATH\n--json\n--quick", 0),
+        ("why\nPATH", 0),
+        ("why\nPATH\n--json", 0),
         ("ls\nPATH", 0),
         ("ls\nPATH\n/registry/\n--all\n--json", 0),
         ("get\nPATH\n/registry/namespaces/default", 0),

@@ -27,6 +27,7 @@ mod put;
 mod recover;
 mod redact;
 mod release;
+mod series;
 mod source;
 mod target;
 mod tui;
@@ -87,6 +88,7 @@ enum Command {
     Tui(tui::Args),
     Info(info::Args),
     Why(why::Args),
+    Series(series::Args),
     Verify(verify::Args),
     Doctor(doctor::Args),
     Ls(ls::Args),
@@ -143,6 +145,7 @@ pub fn main() -> u8 {
         Command::Tui(args) => tui::run(&args, &mut ui),
         Command::Info(args) => info::run(&args, &mut ui),
         Command::Why(args) => why::run(&args, &mut ui),
+        Command::Series(args) => series::run(&args, &mut ui),
         Command::Ls(args) => ls::run(&args, &mut ui),
         Command::Get(args) => get::run(&args, &mut ui),
         Command::Grep(args) => grep::run(&args, &mut ui),

@@ -170,7 +170,7 @@ fn summary(path: &Path) -> Result<(Snapshot, Watch), String> {
     let snapshot = Snapshot {
         path: path.to_owned(),
         engine: history.engine(),
-        cluster: identity(&objects),
+        cluster: cluster_of(&objects),
         time: clock.newest(),
         revision: history.current_revision(),
         verdict: judge(&bytes, &groups, &compaction),
@@ -199,7 +199,7 @@ fn clock(objects: &Objects<'_>, history: &History) -> Clock {
 
 /// What tells clusters apart: Kubernetes makes the namespace kube-system once, with a uid of its own, and nothing ever replaces it.
 /// Ids of etcd's members do not tell: they are made of addresses, which many clusters share.
-fn identity(objects: &Objects<'_>) -> Option<String> {
+pub fn cluster_of(objects: &Objects<'_>) -> Option<String> {
     let namespaces = objects.registry().find("namespaces").ok()?;
     let key = objects.registry().key(namespaces, None, "kube-system");
     let history = objects.history();
