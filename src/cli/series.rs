@@ -89,6 +89,8 @@ fn run_series(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     if let Some(svg) = &args.svg {
         let mut inputs = Watch::default();
         series.watches.iter().flat_map(Watch::paths).for_each(|path| inputs.add(path));
+        let snapshots = series.clusters.iter().flat_map(|cluster| &cluster.snapshots);
+        snapshots.filter(|snapshot| snapshot.path.is_dir()).for_each(|snapshot| inputs.add_root(&snapshot.path));
         write_file(svg, render::series_svg(&series).as_bytes(), args.force, &inputs)?;
         ui.note(format!("{}: written", svg.display()));
     }
