@@ -152,6 +152,24 @@ fn archives() {
 }
 
 #[test]
+fn a_folder_of_snapshots() {
+    let dir = alone(|dir| {
+        copy(&unpacked("etcd-3.6").join("early.snapshot"), dir.join("a.snapshot"));
+        copy_tree(&unpacked("kine-0.16").join("final"), &dir.join("b"));
+        copy_tree(&unpacked("etcd-3.5").join("final.etcd"), &dir.join("c"));
+        copy(&unpacked("kine-0.11").join("final/state.db"), dir.join("d.db"));
+        copy(&unpacked("kine-0.11").join("final/state.db-wal"), dir.join("d.db-wal"));
+    });
+    let before = facts(dir.path());
+    let folder = dir.path().to_str().unwrap();
+    run(["series", folder]).exits(0);
+    run(["series", folder, "--json"]).exits(0);
+    run(["series", "log", folder, "ns/default"]).exits(0);
+    run(["series", "log", folder, "/registry/none"]).exits(1);
+    assert_eq!(facts(dir.path()), before);
+}
+
+#[test]
 fn standard_input() {
     let dir = alone(|dir| drop(copy(&unpacked("etcd-3.6").join("early.snapshot"), dir.join("a.snapshot"))));
     let before = facts(dir.path());

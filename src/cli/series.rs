@@ -18,7 +18,7 @@ use crate::source::{Choice, Watch};
 
 /// Show many snapshots in a row: how each is, what grew, and since when something is wrong
 #[derive(Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(subcommand_negates_reqs = true)]
 #[command(after_help = "\
 Examples:
   kinescope series backups/                       a line for each, growth by kind, the first with a problem
