@@ -174,7 +174,7 @@ fn growth_row(cluster: &Cluster, growth: &Growth) -> Vec<String> {
     let bytes = |bytes: Option<&u64>| text::bytes(bytes.copied().unwrap_or(0));
     let since = growth.began.and_then(|at| cluster.snapshots.get(at));
     vec![
-        growth.resource.clone(),
+        text::key(growth.resource.as_bytes()),
         format!("+{}", text::bytes(growth.delta().unsigned_abs())),
         bytes(growth.bytes.first()),
         bytes(growth.bytes.last()),

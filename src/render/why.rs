@@ -252,8 +252,8 @@ fn causes_text(why: &Why, most: usize) -> String {
         let size = &group.size;
         let helm = if group.helm.all() * 2 > size.all() { " (Helm)" } else { "" };
         vec![
-            format!("{}{helm}", group.what.resource),
-            group.what.namespace.clone().unwrap_or_else(|| "-".to_owned()),
+            format!("{}{helm}", text::key(group.what.resource.as_bytes())),
+            group.what.namespace.as_ref().map_or_else(|| "-".to_owned(), |namespace| text::key(namespace.as_bytes())),
             text::bytes(size.all()),
             text::bytes(size.gone()),
             text::percent(why.bytes.share(size.all())),

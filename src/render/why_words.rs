@@ -11,8 +11,10 @@ use crate::ops::why::{Cause, Why};
 /// `configmaps of namespace a`, `nodes`, `(bootstrap data)`.
 pub(super) fn called(what: &What) -> String {
     match &what.namespace {
-        Some(namespace) => format!("{} of namespace {namespace}", what.resource),
-        None => what.resource.clone(),
+        Some(namespace) => {
+            format!("{} of namespace {}", text::key(what.resource.as_bytes()), text::key(namespace.as_bytes()))
+        }
+        None => text::key(what.resource.as_bytes()),
     }
 }
 
@@ -198,6 +200,10 @@ fn since(compaction: &Compaction) -> String {
     }
 }
 
+fn are_copies(about: &About) -> bool {
+    about.size.old_values / 2 > about.size.superseded
+}
+
 /// What to do about the verdict.
 pub fn verdict_advice(engine: Engine, verdict: &Verdict) -> String {
     let about = verdict.about.as_ref();
@@ -216,6 +222,10 @@ pub fn verdict_advice(engine: Engine, verdict: &Verdict) -> String {
             };
             format!("`kinescope prune PATH NEW` writes a compacted store now; {engine}{known}")
         }
+        Finding::Superseded if engine == Engine::Kine && about.is_some_and(are_copies) => format!(
+            "these are mostly the copies that kine keeps of the value before, which go with their rows; `kinescope prune PATH \
+             NEW` drops them now{known}"
+        ),
         Finding::Superseded => format!("the next compaction takes it away; `kinescope prune PATH NEW` does it now{known}"),
         Finding::Free => free_advice(engine).to_owned(),
         Finding::Wal => {
