@@ -39,6 +39,8 @@ fn commands(out: &Path) -> Vec<(Vec<String>, i32)> {
     let reading = [
         ("info\nPATH", 0),
         ("info\nPATH\n--json\n--quick", 0),
+        ("why\nPATH", 0),
+        ("why\nPATH\n--json", 0),
         ("ls\nPATH", 0),
         ("ls\nPATH\n/registry/\n--all\n--json", 0),
         ("get\nPATH\n/registry/namespaces/default", 0),
@@ -147,6 +149,24 @@ fn archives() {
     });
     unchanged(dir.path(), &dir.path().join("server.tar.zst"));
     unchanged(dir.path(), &dir.path().join("snapshot.zip"));
+}
+
+#[test]
+fn a_folder_of_snapshots() {
+    let dir = alone(|dir| {
+        copy(&unpacked("etcd-3.6").join("early.snapshot"), dir.join("a.snapshot"));
+        copy_tree(&unpacked("kine-0.16").join("final"), &dir.join("b"));
+        copy_tree(&unpacked("etcd-3.5").join("final.etcd"), &dir.join("c"));
+        copy(&unpacked("kine-0.11").join("final/state.db"), dir.join("d.db"));
+        copy(&unpacked("kine-0.11").join("final/state.db-wal"), dir.join("d.db-wal"));
+    });
+    let before = facts(dir.path());
+    let folder = dir.path().to_str().unwrap();
+    run(["series", folder]).exits(0);
+    run(["series", folder, "--json"]).exits(0);
+    run(["series", "log", folder, "ns/default"]).exits(0);
+    run(["series", "log", folder, "/registry/none"]).exits(1);
+    assert_eq!(facts(dir.path()), before);
 }
 
 #[test]

@@ -25,6 +25,7 @@ enum Is {
     IntOrNull,
     Text,
     TextOrNull,
+    Number,
     Bool,
     BoolOrNull,
     List,
@@ -47,6 +48,7 @@ fn shape(object: &Value, fields: &[(&str, Is)]) {
             Is::IntOrNull => value.is_i64() || value.is_null(),
             Is::Text => value.is_string(),
             Is::TextOrNull => value.is_string() || value.is_null(),
+            Is::Number => value.is_number(),
             Is::Bool => value.is_boolean(),
             Is::BoolOrNull => value.is_boolean() || value.is_null(),
             Is::List => value.is_array(),
@@ -997,4 +999,166 @@ fn a_redaction_says_what_it_replaced_and_what_is_noise() {
     for same in ["live_keys", "changes", "current_revision", "hash_kv"] {
         assert_eq!(report[same], info[same], "{same}");
     }
+}
+
+const FILE_BYTES: [(&str, Is); 10] = [
+    ("file", Is::Int),
+    ("wal", Is::IntOrNull),
+    ("total", Is::Int),
+    ("live", Is::Int),
+    ("superseded", Is::Int),
+    ("old_value", Is::Int),
+    ("free", Is::Int),
+    ("index", Is::Int),
+    ("unused", Is::Int),
+    ("rest", Is::Int),
+];
+
+const SIZE: [(&str, Is); 8] = [
+    ("bytes", Is::Int),
+    ("share", Is::Number),
+    ("live", Is::Int),
+    ("superseded", Is::Int),
+    ("old_value", Is::Int),
+    ("keys", Is::Int),
+    ("live_keys", Is::Int),
+    ("changes", Is::Int),
+];
+
+#[test]
+fn why_names_causes_that_add_up_to_the_file() {
+    for (archive, name) in [("kine-0.16", "final"), ("etcd-3.6", "middle.snapshot"), ("kine-0.11", "middle.backup.db")]
+    {
+        let path = unpacked(archive).join(name);
+        let why = kinescope("why", &path, &[]).exits(0).json();
+        let fields = [
+            ("version", Is::Int),
+            ("engine", Is::Text),
+            ("current_revision", Is::Int),
+            ("verdict", Is::Object),
+            ("bytes", Is::Object),
+            ("causes", Is::List),
+            ("kinds", Is::List),
+            ("namespaces", Is::List),
+            ("writers", Is::List),
+            ("owners", Is::List),
+            ("keys", Is::List),
+            ("managed_fields", Is::Object),
+            ("locked_values", Is::Int),
+            ("compaction", Is::Object),
+            ("rate", Is::ObjectOrNull),
+        ];
+        shape(&why, &fields);
+        shape(&why["bytes"], &FILE_BYTES);
+        let verdict = [
+            ("id", Is::Text),
+            ("problem", Is::Bool),
+            ("bytes", Is::Int),
+            ("share", Is::Number),
+            ("kind", Is::TextOrNull),
+            ("namespace", Is::TextOrNull),
+            ("text", Is::Text),
+            ("advice", Is::Text),
+        ];
+        shape(&why["verdict"], &verdict);
+        let compaction = [
+            ("last_revision", Is::Int),
+            ("lag_revisions", Is::Int),
+            ("since", Is::TextOrNull),
+            ("newest", Is::TextOrNull),
+            ("lag_seconds", Is::IntOrNull),
+        ];
+        shape(&why["compaction"], &compaction);
+        let own = [
+            ("what", Is::Text),
+            ("kind", Is::TextOrNull),
+            ("group", Is::TextOrNull),
+            ("resource", Is::TextOrNull),
+            ("namespace", Is::TextOrNull),
+            ("key_prefix", Is::TextOrNull),
+            ("helm_bytes", Is::Int),
+            ("text", Is::Text),
+            ("advice", Is::Text),
+        ];
+        let causes = why["causes"].as_array().unwrap();
+        causes.iter().for_each(|cause| shape(cause, &[&own[..], &SIZE].concat()));
+        let bytes: Vec<u64> = causes.iter().map(|cause| cause["bytes"].as_u64().unwrap()).collect();
+        assert!(bytes.is_sorted_by(|a, b| a >= b), "largest first");
+        assert_eq!(bytes.iter().sum::<u64>(), why["bytes"]["total"].as_u64().unwrap());
+        let info = kinescope("info", &path, &[]).json();
+        for same in ["file", "live", "free", "index"] {
+            assert_eq!(why["bytes"][same], info["bytes"][same], "{same}");
+        }
+        assert_eq!(why["compaction"]["last_revision"], info["compact_revision"]);
+        let rate = &why["rate"];
+        let intervals = rate["intervals"].as_array().unwrap();
+        let revisions: i64 = intervals.iter().map(|interval| interval["revisions"].as_i64().unwrap()).sum();
+        assert!(revisions <= rate["last_revision"].as_i64().unwrap() - rate["first_revision"].as_i64().unwrap());
+        for list in ["writers", "owners"] {
+            let name = (&list[..list.len() - 1], Is::Text);
+            let fields = [name, ("bytes", Is::Int), ("share", Is::Number), ("live", Is::Int), ("changes", Is::Int)];
+            why[list].as_array().unwrap().iter().for_each(|line| shape(line, &fields));
+        }
+    }
+}
+
+#[test]
+fn a_series_has_a_row_for_each_snapshot() {
+    let dir = unpacked("etcd-3.6");
+    let (early, middle) = (dir.join("early.snapshot"), dir.join("middle.snapshot"));
+    let series = kinescope("series", &middle, &[early.to_str().unwrap()]).exits(0).json();
+    shape(&series, &[("version", Is::Int), ("clusters", Is::List), ("left_out", Is::List)]);
+    let cluster = &series["clusters"][0];
+    let fields = [
+        ("id", Is::TextOrNull),
+        ("snapshots", Is::List),
+        ("growth", Is::List),
+        ("first_problem", Is::ObjectOrNull),
+        ("sound", Is::Object),
+    ];
+    shape(cluster, &fields);
+    let fields = [
+        ("path", Is::Text),
+        ("engine", Is::Text),
+        ("time", Is::TextOrNull),
+        ("revision", Is::Int),
+        ("compact_revision", Is::Int),
+        ("live_keys", Is::Int),
+        ("changes", Is::Int),
+        ("bytes", Is::Object),
+        ("verdict", Is::Text),
+        ("problem", Is::Bool),
+        ("kind", Is::TextOrNull),
+        ("namespace", Is::TextOrNull),
+        ("text", Is::Text),
+        ("damage", Is::Int),
+        ("went_back", Is::Bool),
+    ];
+    let rows = cluster["snapshots"].as_array().unwrap();
+    for (row, path) in rows.iter().zip([&early, &middle]) {
+        shape(row, &fields);
+        shape(&row["bytes"], &FILE_BYTES);
+        assert_eq!(row["path"], path.to_str().unwrap(), "in the order of their times");
+        let info = kinescope("info", path, &[]).json();
+        assert_eq!((&row["revision"], &row["live_keys"]), (&info["current_revision"], &info["live_keys"]));
+    }
+    let growth = ["first", "last", "delta"].map(|name| (name, Is::Int));
+    let growth = [&growth[..], &[("resource", Is::Text), ("began", Is::TextOrNull), ("bytes", Is::List)]].concat();
+    cluster["growth"].as_array().unwrap().iter().for_each(|line| shape(line, &growth));
+    let log = run(["series", "--json", "log", early.to_str().unwrap(), middle.to_str().unwrap(), "deploy/web"]);
+    let fields = [
+        ("cluster", Is::TextOrNull),
+        ("key", Is::Text),
+        ("revision", Is::Int),
+        ("sub", Is::Int),
+        ("op", Is::Text),
+        ("time", Is::TextOrNull),
+        ("value_size", Is::IntOrNull),
+        ("value_sha256", Is::TextOrNull),
+        ("first_seen", Is::Text),
+        ("last_seen", Is::Text),
+        ("snapshots", Is::Int),
+        ("forked", Is::Bool),
+    ];
+    log.exits(0).lines().iter().for_each(|line| shape(line, &fields));
 }

@@ -13,9 +13,11 @@ use std::process::{Command, Stdio};
 use command::{copy, kinescope, ran, run};
 use fixtures::unpacked;
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 23] = [
     "tui",
     "info",
+    "why",
+    "series",
     "verify",
     "doctor",
     "ls",

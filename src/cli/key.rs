@@ -21,6 +21,11 @@ pub struct KeyArgs {
 }
 
 impl KeyArgs {
+    /// As if it stood on the command line.
+    pub fn named(key: String, namespace: Option<String>) -> Self {
+        Self { key: Some(key), raw_key: None, namespace }
+    }
+
     /// What was asked for, and the key of it as far as the history has one, live or dead.
     ///
     /// # Errors

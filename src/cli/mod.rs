@@ -27,12 +27,14 @@ mod put;
 mod recover;
 mod redact;
 mod release;
+mod series;
 mod source;
 mod target;
 mod tui;
 mod ui;
 mod undelete;
 mod verify;
+mod why;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -85,6 +87,8 @@ enum ColorWhen {
 enum Command {
     Tui(tui::Args),
     Info(info::Args),
+    Why(why::Args),
+    Series(series::Args),
     Verify(verify::Args),
     Doctor(doctor::Args),
     Ls(ls::Args),
@@ -140,6 +144,8 @@ pub fn main() -> u8 {
     let result = match cli.command {
         Command::Tui(args) => tui::run(&args, &mut ui),
         Command::Info(args) => info::run(&args, &mut ui),
+        Command::Why(args) => why::run(&args, &mut ui),
+        Command::Series(args) => series::run(&args, &mut ui),
         Command::Ls(args) => ls::run(&args, &mut ui),
         Command::Get(args) => get::run(&args, &mut ui),
         Command::Grep(args) => grep::run(&args, &mut ui),

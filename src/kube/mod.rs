@@ -11,6 +11,7 @@ pub mod json;
 pub mod list_keys;
 pub mod look;
 pub mod mask;
+pub mod meta;
 pub mod minor;
 pub mod natural;
 pub mod noise;

@@ -19,6 +19,8 @@ pub mod prune;
 pub mod put;
 pub mod recover;
 pub mod redact;
+pub mod series;
 pub mod store;
 pub mod undelete;
 pub mod verify;
+pub mod why;

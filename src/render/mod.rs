@@ -16,9 +16,13 @@ mod prune;
 mod put;
 mod recover;
 mod redact;
+mod series;
+mod spark;
 mod tables;
 mod text;
 mod verdict;
+mod why;
+mod why_words;
 
 pub use bootstrap::{BootstrapReport, bootstrap_json, bootstrap_text};
 pub use changes::{change_json, change_text, log_text};
@@ -34,9 +38,13 @@ pub use prune::{prune_json, prune_text};
 pub use put::{put_json, put_text};
 pub use recover::{recover_json, recover_markdown, recover_text, row_line_json};
 pub use redact::{redact_json, redact_text};
+pub use series::{seen_json, seen_text, series_json, series_svg, series_text};
+pub use spark::sparkline;
 pub use tables::{table_text, tables_text};
 pub use text::{bytes, count, key};
 pub use verdict::{doctor_json, doctor_text, verify_json, verify_text};
+pub use why::{why_json, why_text};
+pub use why_words::{cause_advice, cause_text, verdict_advice, verdict_text};
 
 /// The version of the JSON shapes.
 pub const JSON_VERSION: u32 = 1;

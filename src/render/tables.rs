@@ -37,6 +37,15 @@ pub fn table_text(table: &Table, headings: bool) -> String {
     out
 }
 
+/// Lines of cells, aligned as a table.
+pub(super) fn aligned_text(lines: &[Vec<String>]) -> String {
+    let lines: Vec<Line<'_>> =
+        lines.iter().map(|line| split(line.iter().map(|cell| Cow::from(cell.as_str())))).collect();
+    let mut out = String::new();
+    aligned(&lines, &mut out);
+    out
+}
+
 fn rows(table: &Table) -> Vec<Vec<Cow<'_, str>>> {
     table.rows.iter().map(|row| split(row.cells.iter().map(|cell| cell.shown()))).collect()
 }
