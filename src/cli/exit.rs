@@ -3,6 +3,7 @@
 use crate::ops::bootstrap::BootstrapError;
 use crate::ops::convert::ConvertError;
 use crate::ops::doctor::DoctorError;
+use crate::ops::export::ExportError;
 use crate::ops::keyring::KeyringError;
 use crate::ops::output::OutputError;
 use crate::ops::prune::PruneError;
@@ -64,6 +65,9 @@ pub enum Failure {
     /// A store could not be redacted.
     #[error(transparent)]
     Redact(#[from] RedactError),
+    /// Tables could not be written.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// A recovery could not be written.
     #[error(transparent)]
     Recover(#[from] RecoverError),

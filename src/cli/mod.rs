@@ -10,6 +10,7 @@ mod diff;
 mod doctor;
 mod dump;
 mod exit;
+mod export;
 mod extract;
 mod get;
 mod grep;
@@ -95,6 +96,7 @@ enum Command {
     Diff(diff::Args),
     Extract(extract::Args),
     Undelete(undelete::Args),
+    Export(export::Args),
     Convert(convert::Args),
     Put(put::Args),
     Prune(prune::Args),
@@ -148,6 +150,7 @@ pub fn main() -> u8 {
         Command::Diff(args) => diff::run(&args, &mut ui),
         Command::Extract(args) => extract::run(&args, &mut ui),
         Command::Undelete(args) => undelete::run(&args, &mut ui),
+        Command::Export(args) => export::run(&args, &mut ui),
         Command::Convert(args) => convert::run(&args, &mut ui),
         Command::Prune(args) => prune::run(&args, &mut ui),
         Command::Redact(args) => redact::run(&args, &mut ui),
