@@ -1,6 +1,6 @@
 //! `kinescope export`
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -190,7 +190,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     let noticed = match &args.output {
         None => {
             let table = only_table(format, &tables)?;
-            export::stream(format, table, &stores, &mut Answer(ui)).map_err(|error| match error {
+            export::stream(format, table, &stores, &mut Answer(ui, format)).map_err(|error| match error {
                 StreamError::Keyring(error) => Failure::from(error),
                 StreamError::Io(error) => error.into(),
             })?
@@ -280,12 +280,16 @@ pub fn say(noticed: &Noticed, ui: &Ui) -> Outcome {
     }
 }
 
-/// Standard output as a writer.
-struct Answer<'u>(&'u mut Ui);
+/// Standard output as a writer of whole lines. A terminal would obey control characters, which JSON can escape.
+struct Answer<'u>(&'u mut Ui, Format);
 
 impl Write for Answer<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.raw(bytes)?;
+        match (self.1, std::str::from_utf8(bytes)) {
+            (Format::Ndjson, Ok(text)) => self.0.json_text(text)?,
+            (_, Ok(text)) if io::stdout().is_terminal() => self.0.text(text)?,
+            _ => self.0.raw(bytes)?,
+        }
         Ok(bytes.len())
     }
 

@@ -29,6 +29,7 @@ mod recover;
 mod redact;
 mod release;
 mod source;
+mod sql;
 mod target;
 mod tui;
 mod ui;
@@ -97,6 +98,7 @@ enum Command {
     Extract(extract::Args),
     Undelete(undelete::Args),
     Export(export::Args),
+    Sql(sql::Args),
     Convert(convert::Args),
     Put(put::Args),
     Prune(prune::Args),
@@ -151,6 +153,7 @@ pub fn main() -> u8 {
         Command::Extract(args) => extract::run(&args, &mut ui),
         Command::Undelete(args) => undelete::run(&args, &mut ui),
         Command::Export(args) => export::run(&args, &mut ui),
+        Command::Sql(args) => sql::run(&args, &mut ui),
         Command::Convert(args) => convert::run(&args, &mut ui),
         Command::Prune(args) => prune::run(&args, &mut ui),
         Command::Redact(args) => redact::run(&args, &mut ui),

@@ -20,6 +20,8 @@ pub mod prune;
 pub mod put;
 pub mod recover;
 pub mod redact;
+pub mod report;
+pub mod sql;
 pub mod store;
 pub mod tables;
 pub mod undelete;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{Connection, OpenFlags, Statement, ToSql, params_from_iter};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, Statement, params_from_iter};
 
 use super::digest::Digest;
 use super::{Fault, Row};
-use crate::ops::tables::{Cell, Kind, Table, rfc3339};
+use crate::ops::tables::{Cell, Table, create_table, insert, rfc3339};
 
 /// The version of the tables, as `PRAGMA user_version` tells it.
 const SCHEMA_VERSION: i64 = 1;
@@ -16,37 +16,6 @@ const SCHEMA_VERSION: i64 = 1;
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         Self::Library(error.to_string())
-    }
-}
-
-/// The statement that makes a table.
-pub fn create_table(table: &Table) -> String {
-    let column = |column: &crate::ops::tables::Column| {
-        let kind = match column.kind {
-            Kind::Text | Kind::Time | Kind::Json => "TEXT",
-            Kind::Int | Kind::Bool => "INTEGER",
-        };
-        let null = if column.nullable { "" } else { " NOT NULL" };
-        format!("\"{}\" {kind}{null}", column.name)
-    };
-    let columns: Vec<String> = table.columns.iter().map(column).collect();
-    format!("CREATE TABLE {} ({})", table.name, columns.join(", "))
-}
-
-/// The statement that takes a row.
-pub fn insert(table: &Table) -> String {
-    format!("INSERT INTO {} VALUES ({})", table.name, vec!["?"; table.columns.len()].join(", "))
-}
-
-impl ToSql for Cell<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(match self {
-            Self::Null => ToSqlOutput::Owned(Value::Null),
-            Self::Bool(value) => ToSqlOutput::Owned(Value::Integer((*value).into())),
-            Self::Int(value) => ToSqlOutput::Owned(Value::Integer(*value)),
-            Self::Time(at) => ToSqlOutput::Owned(Value::Text(rfc3339(*at))),
-            Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
-        })
     }
 }
 

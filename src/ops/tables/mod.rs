@@ -7,6 +7,7 @@ mod objects;
 mod owners;
 mod revisions;
 mod schema;
+mod statements;
 mod stores;
 
 use rayon::prelude::*;
@@ -17,6 +18,7 @@ use super::store::OpenStore;
 use crate::source::Damage;
 
 pub use schema::{ALL, Cell, Column, FINDINGS, Kind, OBJECTS, OWNERS, REVISIONS, Row, STORES, Table, rfc3339, table};
+pub use statements::{create_table, insert};
 
 /// Rows that are made at once: enough to keep all processors busy, few enough to be held.
 const BATCH: usize = 2048;
