@@ -19,6 +19,7 @@ use crate::ops::objects::Objects;
 use crate::ops::store::OpenStore;
 use crate::ops::tables::{self, Noticed, Table, Tabled};
 use crate::render;
+use crate::source::Watch;
 
 /// Write stores as tables for SQL engines: stores, revisions, objects, owners, findings
 #[derive(Debug, clap::Args)]
@@ -239,7 +240,8 @@ fn write(
     if target == Path::new("-") {
         return Err(Failure::Usage("to print one table, leave -o away".to_owned()));
     }
-    let inputs: Vec<_> = sources.sources.iter().map(|source| &source.watch).collect();
+    let mut inputs = Watch::default();
+    sources.sources.iter().for_each(|source| inputs.append(&source.watch));
     let export = Export { target, format, tables, force: args.force, inputs: &inputs };
     let total = stores.iter().map(|store| store.source.store.history().changes().len() as u64).sum();
     let progress = Progress::new(ui)?;

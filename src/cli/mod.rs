@@ -28,6 +28,7 @@ mod put;
 mod recover;
 mod redact;
 mod release;
+mod report;
 mod source;
 mod sql;
 mod target;
@@ -99,6 +100,7 @@ enum Command {
     Undelete(undelete::Args),
     Export(export::Args),
     Sql(sql::Args),
+    Report(report::Args),
     Convert(convert::Args),
     Put(put::Args),
     Prune(prune::Args),
@@ -154,6 +156,7 @@ pub fn main() -> u8 {
         Command::Undelete(args) => undelete::run(&args, &mut ui),
         Command::Export(args) => export::run(&args, &mut ui),
         Command::Sql(args) => sql::run(&args, &mut ui),
+        Command::Report(args) => report::run(&args, &mut ui),
         Command::Convert(args) => convert::run(&args, &mut ui),
         Command::Prune(args) => prune::run(&args, &mut ui),
         Command::Redact(args) => redact::run(&args, &mut ui),

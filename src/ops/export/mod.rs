@@ -143,7 +143,7 @@ pub struct Export<'e> {
     /// Whether an export that is there is replaced.
     pub force: bool,
     /// The inputs of all stores.
-    pub inputs: &'e [&'e Watch],
+    pub inputs: &'e Watch,
 }
 
 /// Says how far it is: table, rows so far. Gives whether to go on.
@@ -158,18 +158,11 @@ impl Export<'_> {
         if !self.format.is_built_in() {
             return Err(ExportError::NoParquet);
         }
-        let (first, more) = match self.inputs.split_first() {
-            Some((first, more)) => (*first, more),
-            None => return Err(ExportError::Stopped),
-        };
-        if more.iter().any(|watch| watch.is_input(self.target)) {
-            return Err(OutputError::IsInput(self.target.to_owned()).into());
-        }
         Ok(match self.format {
-            Format::Sqlite => Destination::new(self.target, Kind::File, self.force, first)?,
-            format => {
-                Destination::directory(self.target, self.force, first, &|path| holds_only(path, format.extension()))?
-            }
+            Format::Sqlite => Destination::new(self.target, Kind::File, self.force, self.inputs)?,
+            format => Destination::directory(self.target, self.force, self.inputs, &|path| {
+                holds_only(path, format.extension())
+            })?,
         })
     }
 

@@ -62,12 +62,8 @@ pub(super) fn compare(old: &Subject<'_>, new: &Subject<'_>) -> Option<Between> {
     let scope = Scope::default();
     let comparison = Comparison::new(old.objects, new.objects, &scope, false).ok()?;
     let found = comparison.pairs();
-    let mut between = Between {
-        old: old.name.to_owned(),
-        new: new.name.to_owned(),
-        unsure: found.unknown,
-        ..Between::default()
-    };
+    let mut between =
+        Between { old: old.name.to_owned(), new: new.name.to_owned(), unsure: found.unknown, ..Between::default() };
     let mut kinds: BTreeMap<String, Sum> = BTreeMap::new();
     for batch in found.pairs.chunks(BATCH) {
         let looked: Vec<Looked> = batch.par_iter().map(|pair| comparison.look(pair, false)).collect();
