@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use command::{copy, kinescope, ran, run};
 use fixtures::unpacked;
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 24] = [
     "tui",
     "info",
     "verify",
@@ -26,6 +26,9 @@ const COMMANDS: [&str; 21] = [
     "diff",
     "extract",
     "undelete",
+    "export",
+    "sql",
+    "report",
     "convert",
     "put",
     "prune",
@@ -72,6 +75,9 @@ fn a_reader_that_has_read_enough_is_no_failure() {
     one_line_of(&["get", path, "/registry/namespaces/default", "--json"]);
     one_line_of(&["log", path, "/registry/namespaces/default"]);
     one_line_of(&["grep", "-q", path, ".", "--history"]);
+    one_line_of(&["export", path, "--format", "csv", "--table", "revisions"]);
+    one_line_of(&["sql", path, "select * from revisions", "--csv"]);
+    one_line_of(&["report", path]);
     one_line_of(&["grep", "-q", path, ".", "--history", "--json"]);
 }
 

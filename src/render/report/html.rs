@@ -74,8 +74,7 @@ fn table(rows: &Rows, share: Option<usize>) -> Markup {
             tbody { @for row in &rows.rows { tr {
                 @for (at, (cell, number)) in row.iter().zip(&rows.numbers).enumerate() {
                     td.n[*number] {
-                        @if share == Some(at) { (bar(cell)) }
-                        (cell)
+                        @if share == Some(at) { (bar(cell)) span.percent { (cell) } } @else { (cell) }
                     }
                 }
             } } }
@@ -159,7 +158,8 @@ fn growth(store: &StoreReport) -> Markup {
         store.growth.iter().map(|point| (point.revision as f64, value(point) as f64)).collect()
     };
     let (live, written) = (over(|point| point.live_bytes), over(|point| point.written_bytes));
-    let bytes = plot::curves(plot::Scale::Count, plot::Scale::Bytes, &[live, written]);
+    let highest = store.growth.iter().map(|point| point.written_bytes).max().unwrap_or(0);
+    let bytes = plot::curves(plot::Scale::Count, plot::Scale::bytes(highest), &[live, written]);
     let keys = plot::curves(plot::Scale::Count, plot::Scale::Count, &[over(|point| point.live_keys)]);
     let times: Vec<(f64, f64)> =
         store.times.iter().map(|mark| (mark.at.as_second() as f64, mark.revision as f64)).collect();

@@ -15,18 +15,32 @@ const CURVES: [RGBColor; 2] = [RGBColor(0x1f, 0x6f, 0xd0), RGBColor(0xc8, 0x62, 
 pub enum Scale {
     /// Revisions, keys.
     Count,
-    /// Bytes.
-    Bytes,
+    /// Bytes, drawn in a unit of so many.
+    Bytes(f64),
     /// Seconds since 1970, of which so many lie between the ends.
     Time(f64),
 }
 
 impl Scale {
+    /// Bytes, in the largest unit in which the highest is at least one: ticks lie on round numbers of it.
+    pub fn bytes(highest: u64) -> Self {
+        let units = std::iter::successors(Some(1u64), |unit| unit.checked_mul(1024)).take(5);
+        Self::Bytes(units.take_while(|unit| *unit <= highest.max(1)).last().unwrap_or(1) as f64)
+    }
+
+    const fn unit(self) -> f64 {
+        match self {
+            Self::Bytes(unit) => unit,
+            Self::Count | Self::Time(_) => 1.0,
+        }
+    }
+
     fn label(self, value: f64) -> String {
         match self {
             // Rounded to what an axis has room for.
             Self::Count => text::count(value.max(0.0) as u64),
-            Self::Bytes => text::bytes(value.max(0.0) as u64),
+            Self::Bytes(_) if value <= 0.0 => "0".to_owned(),
+            Self::Bytes(unit) => text::bytes((value * unit) as u64),
             Self::Time(span) => {
                 let format = if span > 3.0 * 86_400.0 {
                     "%Y-%m-%d"
@@ -53,7 +67,7 @@ pub fn curves(x: Scale, y: Scale, curves: &[Vec<(f64, f64)>]) -> Option<String> 
         return None;
     }
     let mut svg = String::new();
-    draw(&mut svg, (left, right, top.max(1.0) * 1.05), (x, y), curves).ok()?;
+    draw(&mut svg, (left, right, top.max(1.0) / y.unit() * 1.05), (x, y), curves).ok()?;
     Some(svg)
 }
 
@@ -81,7 +95,8 @@ fn draw(
         .label_style(("sans-serif", 12))
         .draw()?;
     for (curve, colour) in curves.iter().zip(CURVES) {
-        chart.draw_series(LineSeries::new(curve.iter().copied(), colour.stroke_width(2)))?;
+        let scaled = curve.iter().map(|(x, value)| (*x, value / y.unit()));
+        chart.draw_series(LineSeries::new(scaled, colour.stroke_width(2)))?;
     }
     root.present()?;
     drop(chart);
