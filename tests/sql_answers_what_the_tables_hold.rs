@@ -95,7 +95,7 @@ fn nothing_but_one_query_is_answered() {
         ("pragma journal_mode = wal".to_owned(), &["only queries"]),
         ("select 1; select 2".to_owned(), &["one query"]),
         ("select 1; drop table stores".to_owned(), &["one query"]),
-        ("select nothing from stores".to_owned(), &["no such column", "docs/export.md"]),
+        ("select nonesuch from stores".to_owned(), &["no such column", "docs/export.md"]),
         ("select".to_owned(), &["incomplete input"]),
         (String::new(), &["no query"]),
         ("select load_extension('x')".to_owned(), &["not authorized"]),
@@ -108,9 +108,9 @@ fn nothing_but_one_query_is_answered() {
 #[test]
 fn a_table_is_aligned_and_every_row_is_a_line() {
     let path = snapshot();
-    let query = "select 'a' || char(10) || 'b' || char(27) as odd, 12 as number, null as nothing union all select 'longer text', 3, 'x'";
+    let query = "select 'a' || char(10) || 'b' || char(27) as odd, 12 as number, null as missing union all select 'longer text', 3, 'x'";
     let asked = run(["sql", &path, query]).exits(0);
-    let expected = "odd            number   nothing\na\\nb\\u{1b}         12   NULL\nlonger text         3   x\n";
+    let expected = "odd            number   missing\na\\nb\\u{1b}         12   NULL\nlonger text         3   x\n";
     assert_eq!(asked.text(), expected);
     assert_eq!(run(["sql", &path, "select key from revisions where 0"]).exits(0).text(), "key\n");
 }

@@ -17,6 +17,7 @@ const FIRST: usize = 1000;
 
 /// Answer a query in SQL over the tables that `export` writes
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "kinescope sql [OPTIONS] <PATH>... <QUERY>")]
 #[command(after_help = "\
 Examples:
   kinescope sql state.db 'select resource, count(*), sum(value_size) from revisions group by 1 order by 3 desc'
@@ -28,12 +29,10 @@ The tables are stores, revisions, objects, owners and findings; docs/export.md h
 its SQL. Only the tables and columns that the query names are made. Exit codes: 0 answered; 2 it cannot be; 3 answered, and a \
 store is damaged.")]
 pub struct Args {
-    /// The stores to read, as in every command
-    #[arg(value_name = "PATH", required = true)]
-    paths: Vec<PathBuf>,
-    /// The query, in SQLite's SQL
-    #[arg(value_name = "QUERY", required = true)]
-    query: String,
+    /// The stores to read, as in every command, and behind them the query, in SQLite's SQL
+    // One argument for both, so that options may stand between them.
+    #[arg(value_name = "PATH|QUERY", required = true, num_args = 1..)]
+    words: Vec<PathBuf>,
     /// Print CSV
     #[arg(long, conflicts_with = "json")]
     csv: bool,
@@ -50,11 +49,15 @@ pub struct Args {
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
-    let sources = Sources::open(&args.paths, None, &args.choice, &args.keyring, ui)?;
+    let (paths, query) = match args.words.split_last() {
+        Some((query, paths)) if !paths.is_empty() => (paths, query.to_string_lossy()),
+        _ => return Err(Failure::Usage("a PATH and behind it a QUERY are needed".to_owned())),
+    };
+    let sources = Sources::open(paths, None, &args.choice, &args.keyring, ui)?;
     let objects = sources.objects(&args.release);
     let stores = sources.tabled(&objects, &args.content);
     let mut answer = Answer { csv: args.csv, names: Vec::new(), table: None, first: Vec::new(), ui };
-    let noticed = sql::query(&args.query, &stores, &mut answer)?;
+    let noticed = sql::query(&query, &stores, &mut answer)?;
     answer.begin_table()?;
     if noticed.locked > 0 {
         ui.note(format!(

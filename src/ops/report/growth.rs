@@ -27,14 +27,12 @@ pub(super) fn points(history: &History) -> Vec<Point> {
     let changes = history.changes();
     let after = changes.len() - changes.partition_point(|change| change.revision.main <= compact);
     let apart = after.div_ceil(MOST).max(1);
-    let mut seen = 0;
-    for change in changes {
-        if change.revision.main > compact {
-            if seen == 0 {
-                at.written_bytes = at.live_bytes;
-                points.push(at);
-            }
-            seen += 1;
+    let (mut seen, mut drawn) = (0, 0);
+    for (index, change) in changes.iter().enumerate() {
+        let counts = change.revision.main > compact;
+        if counts && seen == 0 {
+            at.written_bytes = at.live_bytes;
+            points.push(at);
         }
         let Some(slot) = live.get_mut(change.key.index()) else { continue };
         let before = std::mem::replace(slot, (change.op == Op::Put).then_some(change.value.len));
@@ -42,15 +40,16 @@ pub(super) fn points(history: &History) -> Vec<Point> {
         at.live_keys = at.live_keys + u64::from(slot.is_some()) - u64::from(before.is_some());
         at.live_bytes = at.live_bytes + bytes(*slot) - bytes(before);
         at.written_bytes += bytes(*slot);
-        if change.revision.main > compact {
+        if counts {
+            seen += 1;
             at.revision = change.revision.main;
-            if seen % apart == 0 {
+            // A transaction of etcd may have many changes, and only the last of them ends the revision.
+            let ends = changes.get(index + 1).is_none_or(|next| next.revision.main != change.revision.main);
+            if ends && (seen >= drawn + apart || seen == after) {
                 points.push(at);
+                drawn = seen;
             }
         }
-    }
-    if points.last() != Some(&at) && seen > 0 {
-        points.push(at);
     }
     points
 }

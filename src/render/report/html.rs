@@ -73,7 +73,7 @@ fn table(rows: &Rows, share: Option<usize>) -> Markup {
             } }
             tbody { @for row in &rows.rows { tr {
                 @for (at, (cell, number)) in row.iter().zip(&rows.numbers).enumerate() {
-                    td.n[*number] {
+                    td.n[*number].w[rows.is_long(at)] {
                         @if share == Some(at) { (bar(cell)) span.percent { (cell) } } @else { (cell) }
                     }
                 }

@@ -1,8 +1,9 @@
 //! The report as JSON: `info`, `verify` and `doctor` as they print it, and what the report adds.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::ops::report::{Between, Report, StoreReport};
+use crate::render::keys::put_key;
 use crate::render::{JSON_VERSION, doctor_json, info_json, verify_json};
 
 /// `report --json`.
@@ -30,8 +31,13 @@ fn store(store: &StoreReport) -> Value {
     };
     let mark = |mark: &crate::ops::report::Mark| json!({"revision": mark.revision, "time": mark.at.to_string()});
     let recent = |recent: &crate::ops::report::Recent| {
-        json!({"revision": recent.revision, "op": recent.op.name(), "key": String::from_utf8_lossy(&recent.key),
-            "value_size": recent.size, "stamp": recent.stamp.map(|at| at.to_string())})
+        let mut object = Map::new();
+        object.insert("revision".to_owned(), json!(recent.revision));
+        object.insert("op".to_owned(), json!(recent.op.name()));
+        put_key(&mut object, &recent.key);
+        object.insert("value_size".to_owned(), json!(recent.size));
+        object.insert("stamp".to_owned(), json!(recent.stamp.map(|at| at.to_string())));
+        Value::Object(object)
     };
     json!({
         "source": store.name,

@@ -25,6 +25,11 @@ impl Rows {
         let numbers = (0..headings.len()).map(|at| numbers.contains(&at)).collect();
         Self { headings: headings.to_vec(), numbers, rows: Vec::new() }
     }
+
+    /// Whether what stands in a column may be so long that it has to be broken.
+    pub fn is_long(&self, column: usize) -> bool {
+        self.headings.get(column).is_some_and(|heading| ["Store", "Kind", "Key", "Object", "Fields"].contains(heading))
+    }
 }
 
 /// All stores, one row each.
