@@ -129,7 +129,7 @@ fn names_of_a_hostile_store_are_text() {
     let text = markdown.text();
     assert!(!text.contains("<script") && !text.contains("<img") && !text.contains("[x](") && !text.contains('\u{1b}'));
     // A row of a table keeps its columns.
-    let row = text.lines().find(|line| line.contains("script")).unwrap();
+    let row = text.lines().find(|line| line.starts_with('|') && line.contains("script")).unwrap();
     assert_eq!(row.replace("\\|", "").matches('|').count(), 6, "{row}");
 }
 

@@ -97,7 +97,7 @@ fn nothing_but_one_query_is_answered() {
         ("select 1; drop table stores".to_owned(), &["one query"]),
         ("select nonesuch from stores".to_owned(), &["no such column", "docs/export.md"]),
         ("select".to_owned(), &["incomplete input"]),
-        (String::new(), &["no query"]),
+        (" ".to_owned(), &["no query"]),
         ("select load_extension('x')".to_owned(), &["not authorized"]),
     ] {
         run(["sql", &path, &query]).cannot(words);
@@ -110,7 +110,7 @@ fn a_table_is_aligned_and_every_row_is_a_line() {
     let path = snapshot();
     let query = "select 'a' || char(10) || 'b' || char(27) as odd, 12 as number, null as missing union all select 'longer text', 3, 'x'";
     let asked = run(["sql", &path, query]).exits(0);
-    let expected = "odd            number   missing\na\\nb\\u{1b}         12   NULL\nlonger text         3   x\n";
+    let expected = "odd           number   missing\na\\nb\\u{1b}        12   NULL\nlonger text        3   x\n";
     assert_eq!(asked.text(), expected);
     assert_eq!(run(["sql", &path, "select key from revisions where 0"]).exits(0).text(), "key\n");
 }
