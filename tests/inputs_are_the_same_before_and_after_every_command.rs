@@ -52,6 +52,9 @@ fn commands(out: &Path) -> Vec<(Vec<String>, i32)> {
         ("dump\nPATH", 0),
         ("diff\nPATH\nPATH\n--all", 0),
         ("dump\nPATH\n--json\n--values", 0),
+        ("sql\nPATH\nselect * from stores, findings", 0),
+        ("export\nPATH\n--format\ncsv\n--table\nrevisions", 0),
+        ("report\nPATH", 0),
         ("ls\nPATH\n--at\n999999999", 2),
     ];
     let reading = reading.into_iter().map(|(line, code)| (line.to_owned(), code));
@@ -60,7 +63,12 @@ fn commands(out: &Path) -> Vec<(Vec<String>, i32)> {
     let put = (format!("put\nPATH\n{}\n--delete\nns/kube-public", out.join("put").display()), 0);
     let prune = (format!("prune\nPATH\n{}\n--drop\nevents", out.join("prune").display()), 0);
     let redact = (format!("redact\nPATH\n{}", out.join("redact").display()), 1);
+    let export =
+        (format!("export\nPATH\n--format\nsqlite\n--table\nstores,revisions\n-o\n{}", out.join("export").display()), 0);
+    let report = (format!("report\nPATH\n-o\n{}", out.join("report").display()), 0);
     let all = reading.chain([
+        export,
+        report,
         convert("kine"),
         convert("etcd-snapshot"),
         convert("etcd-dir"),
@@ -79,10 +87,18 @@ fn unchanged(root: &Path, path: &Path) {
     let out = tempfile::tempdir().unwrap();
     for (args, code) in commands(out.path()) {
         let path = path.to_str().unwrap();
-        run(args.iter().map(|arg| if arg == "PATH" { path } else { arg })).exits(code);
+        let ran = run(args.iter().map(|arg| if arg == "PATH" { path } else { arg }));
+        // Its code is a verdict on what the directory is, too.
+        match args[0].as_str() {
+            "report" => assert!(matches!(ran.code, Some(0 | 1 | 3)), "{}", ran.stderr),
+            _ => drop(ran.exits(code)),
+        }
         assert_eq!(facts(root), before, "{args:?} on {path}");
     }
-    assert_eq!(names_in(out.path()), ["adapted", "etcd-dir", "etcd-snapshot", "kine", "prune", "put", "redact"]);
+    assert_eq!(
+        names_in(out.path()),
+        ["adapted", "etcd-dir", "etcd-snapshot", "export", "kine", "prune", "put", "redact", "report"]
+    );
 }
 
 /// A directory that holds nothing but one input; even its name list must stay as it is.
@@ -193,12 +209,19 @@ fn damaged_inputs() {
         fs::write(dir.join("a.snapshot"), snapshot).unwrap();
     });
     let before = facts(dir.path());
-    let out = tempfile::tempdir().unwrap();
     for name in ["state.db", "a.snapshot"] {
+        let out = tempfile::tempdir().unwrap();
         for (args, code) in commands(out.path()) {
             let path = dir.path().join(name);
             let code = match (args[0].as_str(), code) {
                 ("convert" | "put" | "prune" | "redact", _) | (_, 2) => 2,
+                // What only reads tells what it can, into files too.
+                ("export" | "report", _) if args.iter().any(|arg| arg == "-o") => {
+                    let ran =
+                        run(args.iter().map(|arg| if arg == "PATH" { path.to_str().unwrap() } else { arg })).exits(3);
+                    assert!(ran.stderr.contains("damage") || args[0] == "report", "{}", ran.stderr);
+                    continue;
+                }
                 ("info", _) if name == "a.snapshot" && args.len() > 2 => 0, // --quick looks at no hash
                 ("get" | "log", _) => {
                     run(args.iter().map(|arg| if arg == "PATH" { path.to_str().unwrap() } else { arg }))
@@ -211,8 +234,8 @@ fn damaged_inputs() {
             run(args.iter().map(|arg| if arg == "PATH" { path.to_str().unwrap() } else { arg })).exits(code);
             assert_eq!(facts(dir.path()), before, "{args:?} on {name}");
         }
+        assert_eq!(names_in(out.path()), ["export", "report"]);
     }
-    assert_eq!(names_in(out.path()), [""; 0]);
 }
 
 /// Files that may not be written at all, in a directory that may not be written, are read all the same.

@@ -320,6 +320,40 @@ fn writes_as_a_conversion_would(command: &[&str], code: i32) {
     put(&target, &["--force"]).cannot(&["new.db-wal", "move it away"]);
 }
 
+/// What makes a file of a store that is no store writes by the same rules; a directory is only replaced by one of its kind.
+#[test]
+fn exports_and_reports_write_where_a_conversion_would() {
+    for command in [&["export", "--format", "sqlite"][..], &["export", "--format", "csv"], &["report"]] {
+        let dir = dir();
+        let input = copy(&unpacked("kine-0.11").join("early.backup.db"), dir.path().join("db/state.db"));
+        let write = |target: &Path, more: &[&str]| {
+            let paths = [input.to_str().unwrap(), "-o", target.to_str().unwrap()];
+            run([command, &paths, more].concat())
+        };
+        let before = everything(dir.path());
+        let link = dir.path().join("link");
+        symlink(&input, &link).unwrap();
+        for force in [&[][..], &["--force"]] {
+            write(&input, force).cannot(&["input", "choose another name"]);
+            write(&link, force).cannot(&["input"]);
+            write(&input.with_file_name("state.db-wal"), force).cannot(&["input"]);
+            write(&dir.path().join("db"), force).cannot(&["db"]);
+            write(&dir.path().join("none/out"), force).cannot(&["no such directory"]);
+        }
+        fs::remove_file(link).unwrap();
+        assert!(everything(dir.path()) == before, "{command:?}");
+        let target = dir.path().join("out");
+        assert!(matches!(write(&target, &[]).code, Some(0 | 1)), "{command:?}");
+        write(&target, &[]).cannot(&["exists already", "--force"]);
+        assert!(matches!(write(&target, &["--force"]).code, Some(0 | 1)), "{command:?}");
+        assert_eq!(names_in(dir.path()), ["db", "out"]);
+        let mode = if target.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o7777, mode);
+        fs::write(dir.path().join("out-wal"), "").unwrap();
+        write(&target, &["--force"]).cannot(&["out-wal", "move it away"]);
+    }
+}
+
 /// A file system of 300 KB, which goes when it is dropped.
 struct Small(TempDir);
 

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use command::{copy, kinescope, ran, run};
 use fixtures::unpacked;
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 26] = [
     "tui",
     "info",
     "why",
@@ -28,6 +28,9 @@ const COMMANDS: [&str; 23] = [
     "diff",
     "extract",
     "undelete",
+    "export",
+    "sql",
+    "report",
     "convert",
     "put",
     "prune",
@@ -74,6 +77,9 @@ fn a_reader_that_has_read_enough_is_no_failure() {
     one_line_of(&["get", path, "/registry/namespaces/default", "--json"]);
     one_line_of(&["log", path, "/registry/namespaces/default"]);
     one_line_of(&["grep", "-q", path, ".", "--history"]);
+    one_line_of(&["export", path, "--format", "csv", "--table", "revisions"]);
+    one_line_of(&["sql", path, "select * from revisions", "--csv"]);
+    one_line_of(&["report", path]);
     one_line_of(&["grep", "-q", path, ".", "--history", "--json"]);
 }
 

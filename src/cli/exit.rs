@@ -3,12 +3,14 @@
 use crate::ops::bootstrap::BootstrapError;
 use crate::ops::convert::ConvertError;
 use crate::ops::doctor::DoctorError;
+use crate::ops::export::ExportError;
 use crate::ops::keyring::KeyringError;
 use crate::ops::output::OutputError;
 use crate::ops::prune::PruneError;
 use crate::ops::put::PutError;
 use crate::ops::recover::RecoverError;
 use crate::ops::redact::RedactError;
+use crate::ops::sql::SqlError;
 use crate::ops::store::OpenError;
 use crate::source::{Damage, SourceError};
 
@@ -64,6 +66,12 @@ pub enum Failure {
     /// A store could not be redacted.
     #[error(transparent)]
     Redact(#[from] RedactError),
+    /// Tables could not be written.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// A query could not be answered.
+    #[error(transparent)]
+    Sql(SqlError),
     /// A recovery could not be written.
     #[error(transparent)]
     Recover(#[from] RecoverError),
@@ -82,4 +90,14 @@ pub enum Failure {
     /// Printing failed. A reader that has gone is no failure.
     #[error("cannot print: {0}")]
     Print(#[from] std::io::Error),
+}
+
+impl From<SqlError> for Failure {
+    fn from(error: SqlError) -> Self {
+        match error {
+            // A reader that has gone is no failure.
+            SqlError::Taker(error) => Self::Print(error),
+            other => Self::Sql(other),
+        }
+    }
 }

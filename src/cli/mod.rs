@@ -10,6 +10,7 @@ mod diff;
 mod doctor;
 mod dump;
 mod exit;
+mod export;
 mod extract;
 mod get;
 mod grep;
@@ -27,8 +28,10 @@ mod put;
 mod recover;
 mod redact;
 mod release;
+mod report;
 mod series;
 mod source;
+mod sql;
 mod target;
 mod tui;
 mod ui;
@@ -99,6 +102,9 @@ enum Command {
     Diff(diff::Args),
     Extract(extract::Args),
     Undelete(undelete::Args),
+    Export(export::Args),
+    Sql(sql::Args),
+    Report(report::Args),
     Convert(convert::Args),
     Put(put::Args),
     Prune(prune::Args),
@@ -154,6 +160,9 @@ pub fn main() -> u8 {
         Command::Diff(args) => diff::run(&args, &mut ui),
         Command::Extract(args) => extract::run(&args, &mut ui),
         Command::Undelete(args) => undelete::run(&args, &mut ui),
+        Command::Export(args) => export::run(&args, &mut ui),
+        Command::Sql(args) => sql::run(&args, &mut ui),
+        Command::Report(args) => report::run(&args, &mut ui),
         Command::Convert(args) => convert::run(&args, &mut ui),
         Command::Prune(args) => prune::run(&args, &mut ui),
         Command::Redact(args) => redact::run(&args, &mut ui),

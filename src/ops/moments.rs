@@ -14,7 +14,8 @@ pub fn stamped(objects: &Objects<'_>, changes: &[Change]) -> Vec<Stamped> {
     changes.par_iter().filter_map(|change| stamp(objects, change)).collect()
 }
 
-fn stamp(objects: &Objects<'_>, change: &Change) -> Option<Stamped> {
+/// The newest stamp of one change, as [`stamped`] takes it.
+pub(super) fn stamp(objects: &Objects<'_>, change: &Change) -> Option<Stamped> {
     if !change.is_put() {
         return None;
     }

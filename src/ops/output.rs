@@ -37,6 +37,12 @@ pub enum OutputError {
     /// A directory that is replaced is removed with all that is in it.
     #[error("{}: is a directory, and not one of etcd, so that --force does not replace it; choose another name", .0.display())]
     NotEtcd(PathBuf),
+    /// A directory that is replaced is removed with all that is in it.
+    #[error(
+        "{}: is a directory with something else in it than an earlier output of this kind, so that --force does not replace \
+         it; choose another name", .0.display()
+    )]
+    NotOurs(PathBuf),
     /// There is no directory to write in.
     #[error("{}: no such directory; make it first", .0.display())]
     NoDirectory(PathBuf),
@@ -88,6 +94,30 @@ impl Destination {
     /// # Errors
     /// [`OutputError`], with the file to move away.
     pub fn new(path: &Path, kind: Kind, force: bool, inputs: &Watch) -> Result<Self, OutputError> {
+        Self::where_replaceable(path, kind, force, inputs, &may_be_replaced, OutputError::NotEtcd)
+    }
+
+    /// As [`Self::new`] for a directory that is not etcd's: `ours` says of one that is there whether it may be replaced.
+    ///
+    /// # Errors
+    /// [`OutputError`].
+    pub fn directory(
+        path: &Path,
+        force: bool,
+        inputs: &Watch,
+        ours: &dyn Fn(&Path) -> bool,
+    ) -> Result<Self, OutputError> {
+        Self::where_replaceable(path, Kind::Directory, force, inputs, ours, OutputError::NotOurs)
+    }
+
+    fn where_replaceable(
+        path: &Path,
+        kind: Kind,
+        force: bool,
+        inputs: &Watch,
+        may_be_replaced: &dyn Fn(&Path) -> bool,
+        refusal: fn(PathBuf) -> OutputError,
+    ) -> Result<Self, OutputError> {
         let name =
             path.file_name().and_then(|name| name.to_str()).ok_or_else(|| OutputError::NoName(path.to_owned()))?;
         let directory = match path.parent() {
@@ -119,7 +149,7 @@ impl Destination {
                     return Err(OutputError::OtherKind { path: path.to_owned(), what: "a file" });
                 }
                 (Kind::Directory, true) if !may_be_replaced(path) => {
-                    return Err(OutputError::NotEtcd(path.to_owned()));
+                    return Err(refusal(path.to_owned()));
                 }
                 _ => {}
             }

@@ -57,6 +57,12 @@ impl Watch {
         self.roots.push(path.to_owned());
     }
 
+    /// Takes over what another one remembers.
+    pub fn append(&mut self, other: &Self) {
+        self.entries.extend(other.entries.iter().cloned());
+        self.roots.extend(other.roots.iter().cloned());
+    }
+
     /// Compares all files with what they were.
     ///
     /// # Errors
