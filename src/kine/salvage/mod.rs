@@ -234,8 +234,8 @@ impl Salvage {
         self.newest.is_proven(key, id)
     }
 
-    /// The rows that compaction may have taken while the file was copied, by their place among [`Self::rows`]: superseded ones and
-    /// tombstones, where pages are of different moments. None where they are of one.
+    /// The rows that compaction may have taken while the file was copied, by their place among [`Self::rows`]: superseded ones,
+    /// tombstones, and newest ones without a proof, where pages are of different moments. None where they are of one.
     pub fn perhaps_compacted(&self) -> Vec<bool> {
         let mut perhaps = vec![false; self.rows.len()];
         if self.newest.is_of_one_moment() {
@@ -247,7 +247,8 @@ impl Salvage {
         for (row, slot) in self.rows.iter().zip(&mut perhaps).rev() {
             let Some(id) = row.id.filter(|_| Some(row.key) != compact) else { continue };
             let last = newer.entry(row.key).or_insert(id);
-            *slot = row.deleted != Some(false) || *last > id;
+            // A row that only looks like the newest may be superseded by one that is lost.
+            *slot = row.deleted != Some(false) || *last > id || !self.newest.is_proven(row.key, id);
             *last = id.max(*last);
         }
         perhaps

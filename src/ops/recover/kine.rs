@@ -93,7 +93,7 @@ const NO_WAL: &str = "there is no -wal beside it. After a clean stop that is as 
 fn notes(salvage: &Salvage) -> Vec<String> {
     let perhaps = salvage.perhaps_compacted().iter().filter(|perhaps| **perhaps).count();
     let perhaps = (perhaps > 0).then(|| {
-        format!("pages are of different moments: {perhaps} superseded or deleted rows are listed that compaction may have taken meanwhile")
+        format!("pages are of different moments: {perhaps} rows are listed that compaction may have taken meanwhile")
     });
     salvage.lacks_wal().then(|| NO_WAL.to_owned()).into_iter().chain(perhaps).collect()
 }
