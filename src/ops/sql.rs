@@ -172,7 +172,7 @@ fn fill(
 
 fn answer(connection: &Connection, sql: &str, take: &mut dyn Take) -> Result<(), SqlError> {
     let mut statement = connection.prepare(sql)?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     take.columns(&names).map_err(SqlError::Taker)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {

@@ -49,7 +49,7 @@ pub(super) fn kinds(objects: &Objects<'_>) -> Vec<Kind> {
 fn name(objects: &Objects<'_>, key: KeyId) -> String {
     match objects.identity(key) {
         Identity::Object(id) => id.resource.full_name(),
-        Identity::Unlisted { group, plural, .. } if group.is_empty() => format!("{plural} (no definition)"),
+        Identity::Unlisted { group: "", plural, .. } => format!("{plural} (no definition)"),
         Identity::Unlisted { group, plural, .. } => format!("{plural}.{group} (no definition)"),
         Identity::Special(_) | Identity::Foreign => "(keys that are no objects)".to_owned(),
     }
