@@ -80,7 +80,7 @@ pub fn judge(bytes: &FileBytes, groups: &[Group], compaction: &Compaction) -> Ve
         let share = bytes.share(part);
         Verdict { finding, bytes: part, share, about, problem: problem && part >= SMALL }
     };
-    let free = bytes.free.saturating_add(bytes.unused);
+    let free = bytes.free;
     if let Some(wal) = bytes.wal.filter(|wal| *wal > SMALL_WAL && *wal / 2 > bytes.total) {
         return verdict(Finding::Wal, wal, None, true);
     }
