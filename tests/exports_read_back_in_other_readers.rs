@@ -40,7 +40,7 @@ fn of_sqlite(path: &Path) -> BTreeMap<String, Table> {
     assert_eq!(check, "ok");
     let table = |name: &str| {
         let mut statement = sqlite.prepare(&format!("SELECT * FROM {name} ORDER BY rowid")).unwrap();
-        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let rows = statement.query_map([], |row| {
             let value = |at: usize| match row.get_ref(at).unwrap() {
                 rusqlite::types::ValueRef::Null => Value::Null,

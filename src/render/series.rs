@@ -18,6 +18,15 @@ const BARS: usize = 40;
 /// Resources whose growth is shown; JSON has all.
 const MOST_KINDS: usize = 10;
 
+/// Bytes of a snapshot.
+type BytesOf = fn(&Snapshot) -> u64;
+/// What is drawn of a snapshot.
+const PARTS: [(&str, BytesOf); 3] = [
+    ("size", |snapshot| snapshot.bytes.total),
+    ("live", |snapshot| snapshot.bytes.live),
+    ("superseded", |snapshot| snapshot.bytes.superseded),
+];
+
 fn shown(path: &Path) -> String {
     path.display().to_string()
 }
@@ -153,13 +162,8 @@ fn plots(cluster: &Cluster, out: &mut String) {
         format!("{} -> {}", at(cluster.snapshots.first()), at(cluster.snapshots.last()))
     };
     out.push('\n');
-    let parts: [(&str, &dyn Fn(&Snapshot) -> u64); 3] = [
-        ("size", &|snapshot| snapshot.bytes.total),
-        ("live", &|snapshot| snapshot.bytes.live),
-        ("superseded", &|snapshot| snapshot.bytes.superseded),
-    ];
-    for (name, part) in parts {
-        let _ = writeln!(out, "{name:<12}{}  {}", line(part), ends(part));
+    for (name, part) in PARTS {
+        let _ = writeln!(out, "{name:<12}{}  {}", line(&part), ends(&part));
     }
     out.push('\n');
     let mut lines = vec![["KIND", "GROWTH", "FROM", "TO", "SINCE"].map(str::to_owned).to_vec()];
@@ -274,12 +278,8 @@ fn plot_svg(cluster: &Cluster, top: f64, out: &mut String) {
     let _ = writeln!(out, "<text x=\"{left}\" y=\"{}\" font-weight=\"bold\">{title}</text>", top + 20.0);
     let _ = writeln!(out, "<text x=\"4\" y=\"{:.1}\">{}</text>", y(most as u64), text::bytes(most as u64));
     let _ = writeln!(out, "<path d=\"M{left} {bottom}H{right}\" stroke=\"#888\" fill=\"none\"/>");
-    let parts: [(&str, &str, &dyn Fn(&Snapshot) -> u64); 3] = [
-        ("size", "#1f77b4", &|snapshot| snapshot.bytes.total),
-        ("live", "#2ca02c", &|snapshot| snapshot.bytes.live),
-        ("superseded", "#d62728", &|snapshot| snapshot.bytes.superseded),
-    ];
-    for (number, (name, colour, part)) in parts.iter().enumerate() {
+    let colours = ["#1f77b4", "#2ca02c", "#d62728"];
+    for (number, ((name, part), colour)) in PARTS.into_iter().zip(colours).enumerate() {
         let points: Vec<String> = cluster
             .snapshots
             .iter()

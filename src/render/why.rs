@@ -142,7 +142,7 @@ fn share_json(name: &str, who: &str, own: &Share, bytes: &FileBytes) -> Value {
 fn cause_json(why: &Why, cause: &Cause) -> Value {
     let none = Size::default();
     let (name, group) = match cause {
-        Cause::Keys(group) => (if group.what.kind.is_some() { "objects" } else { "keys" }, Some(group)),
+        Cause::Keys(group) => (if group.what.kind.is_some() { "objects" } else { "keys" }, Some(&**group)),
         Cause::Free(_) => ("free", None),
         Cause::Index(_) => ("index", None),
         Cause::Unused(_) => ("unused", None),

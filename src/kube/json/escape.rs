@@ -111,8 +111,8 @@ const HIGH: u64 = ONES << 7;
 const fn plain_bytes(word: u64) -> u64 {
     let text = (word | HIGH) - ONES * 0x20;
     // `<` and `>` differ in one bit, `"` and `&` too.
-    let no_bracket = differs(word | ONES * 0x02, b'>');
-    let no_quote = differs(word | ONES * 0x04, b'&');
+    let no_bracket = differs(word | (ONES * 0x02), b'>');
+    let no_quote = differs(word | (ONES * 0x04), b'&');
     let no_backslash = differs(word, b'\\');
     text & no_bracket & no_quote & no_backslash & !word
 }

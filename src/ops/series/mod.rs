@@ -130,8 +130,7 @@ impl Series {
     /// A path that cannot be listed, or a file that changed while it was read.
     pub fn of(paths: &[PathBuf]) -> Result<Self, SourceError> {
         let found = find::snapshots(paths)?;
-        let read: Vec<(PathBuf, Result<(Snapshot, Watch), String>)> =
-            found.into_par_iter().map(|path| (path.clone(), summary(&path))).collect();
+        let read: Vec<(PathBuf, Summary)> = found.into_par_iter().map(|path| (path.clone(), summary(&path))).collect();
         let mut series = Self::default();
         let mut by_cluster: BTreeMap<Option<String>, Vec<Snapshot>> = BTreeMap::new();
         for (path, result) in read {
@@ -150,8 +149,11 @@ impl Series {
     }
 }
 
+/// A snapshot with its file as it was, or why it cannot be read.
+type Summary = Result<(Snapshot, Watch), String>;
+
 /// Reads one snapshot, with what its rows and indexes say and no more values than needed.
-fn summary(path: &Path) -> Result<(Snapshot, Watch), String> {
+fn summary(path: &Path) -> Summary {
     let source = store::open(path, &Choice::default()).map_err(|error| error.to_string())?;
     let history = source.store.history();
     let keyring = Keyring::new();

@@ -24,7 +24,7 @@ const INTERVALS: u32 = 48;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The values of one kind in one namespace, or of other keys of one prefix.
-    Keys(Group),
+    Keys(Box<Group>),
     /// Pages that hold nothing the store still needs.
     Free(u64),
     /// Pages that only lead to others.
@@ -123,7 +123,7 @@ impl Why {
         let bytes = &self.bytes;
         let others =
             [Cause::Free(bytes.free), Cause::Index(bytes.index), Cause::Unused(bytes.unused), Cause::Rest(bytes.rest)];
-        let groups = self.groups.iter().cloned().map(Cause::Keys);
+        let groups = self.groups.iter().cloned().map(|group| Cause::Keys(Box::new(group)));
         let mut causes: Vec<Cause> = groups.chain(others).filter(|cause| cause.bytes() > 0).collect();
         causes.sort_by_key(|cause| std::cmp::Reverse(cause.bytes()));
         causes
