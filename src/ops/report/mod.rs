@@ -13,12 +13,16 @@ use super::keyring::{Given, KeyringError};
 use super::objects::{MinorFrom, Objects};
 use super::store::OpenStore;
 use super::verify::{Verification, verify};
+use super::why::Why;
 use jiff::Timestamp;
 
 pub use between::{Between, Differing, Sum};
 pub use content::Kind;
 pub use growth::Point;
 pub use times::{Mark, Recent};
+
+/// The largest keys that a report names.
+const MOST_KEYS: usize = 10;
 
 /// A store that a report is about.
 pub struct Subject<'a> {
@@ -43,6 +47,8 @@ pub struct StoreReport {
     pub kubernetes: Option<String>,
     /// Its keys and bytes by kind, the largest first.
     pub kinds: Vec<Kind>,
+    /// Where its bytes are, and why.
+    pub why: Why,
     /// How it grew, from the compact revision on.
     pub growth: Vec<Point>,
     /// Revisions whose time is known to the second.
@@ -120,6 +126,7 @@ fn look(subject: &Subject<'_>, given: &Given, now: i64) -> Result<StoreReport, K
         verification,
         kubernetes: (known != MinorFrom::Newest).then(|| minor.to_string()),
         kinds: content::kinds(objects),
+        why: Why::of(source, objects, MOST_KEYS),
         times: times::marks(objects, &growth),
         growth,
         newest_stamp: objects.newest_stamp(),

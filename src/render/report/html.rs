@@ -100,6 +100,10 @@ fn store_section(at: usize, store: &StoreReport) -> Markup {
             (findings(&sections::findings(&store.verification.findings)))
             h3 { "What is in it" }
             (table(&sections::kinds(store), Some(5)))
+            h3 { "Where the bytes are" }
+            @let (why, advice) = sections::size(store);
+            p { (why) "." @if !advice.is_empty() { " → " (advice) "." } }
+            (table(&sections::causes(store), None))
             h3 { "How it grew" }
             (growth(store))
             h3 { "When" }

@@ -4,7 +4,10 @@ use serde_json::{Map, Value, json};
 
 use crate::ops::report::{Between, Report, StoreReport};
 use crate::render::keys::put_key;
-use crate::render::{JSON_VERSION, doctor_json, info_json, verify_json};
+use crate::render::{JSON_VERSION, doctor_json, info_json, verify_json, why_json};
+
+/// Writers and owners that are listed.
+const MOST_LISTED: usize = 10;
 
 /// `report --json`.
 pub fn report_json(report: &Report) -> Value {
@@ -45,6 +48,7 @@ fn store(store: &StoreReport) -> Value {
         "verify": verify_json(&store.name, &store.verification),
         "kubernetes_version": store.kubernetes,
         "newest_stamp": store.newest_stamp.map(|at| at.to_string()),
+        "why": why_json(&store.why, MOST_LISTED),
         "kinds": store.kinds.iter().map(kind).collect::<Vec<_>>(),
         "growth": store.growth.iter().map(point).collect::<Vec<_>>(),
         "times": store.times.iter().map(mark).collect::<Vec<_>>(),

@@ -53,6 +53,10 @@ fn store(store: &StoreReport, out: &mut String) {
     findings(&sections::findings(&store.verification.findings), out);
     heading(3, "What is in it", out);
     table(&sections::kinds(store), out);
+    heading(3, "Where the bytes are", out);
+    let (why, advice) = sections::size(store);
+    out.push_str(&format!("{}. {}.\n", plain(&why), plain(&advice)));
+    table(&sections::causes(store), out);
     heading(3, "When", out);
     out.push_str("From the creation times inside objects, which the server sets.\n");
     table(&sections::timeline(store), out);

@@ -4,7 +4,10 @@ use super::{key, moment, shown, text, verdict};
 use crate::model::Engine;
 use crate::ops::finding::{Finding, Severity};
 use crate::ops::report::{Between, Report, StoreReport};
+use crate::render::why_words::{cause_advice, cause_text, verdict_advice, verdict_text};
 
+/// Causes of bytes that are told.
+const MOST_CAUSES: usize = 8;
 /// Kinds that have a row of their own.
 const MOST_KINDS: usize = 25;
 /// Findings of one kind that are written out.
@@ -104,6 +107,24 @@ pub fn facts(store: &StoreReport) -> Vec<(&'static str, String)> {
         facts.push(("WAL", format!("{committed} committed frames, {ignored} ignored")));
     }
     facts
+}
+
+/// Why the file is as large as it is, and what to do about that.
+pub fn size(store: &StoreReport) -> (String, String) {
+    let why = &store.why;
+    let text = verdict_text(&why.verdict, &why.bytes, &why.compaction);
+    (shown(&text), shown(&verdict_advice(why.engine, &why.verdict)))
+}
+
+/// What takes the bytes of the file, the largest first.
+pub fn causes(store: &StoreReport) -> Rows {
+    let mut rows = Rows::new(&["Bytes", "What takes them", "What to do"], &[0]);
+    let why = &store.why;
+    let causes = why.causes();
+    rows.rows.extend(causes.iter().filter(|cause| cause.bytes() > 0).take(MOST_CAUSES).map(|cause| {
+        vec![text::bytes(cause.bytes()), shown(&cause_text(why, cause)), shown(&cause_advice(why, cause))]
+    }));
+    rows
 }
 
 /// What is in a store, by kind.
