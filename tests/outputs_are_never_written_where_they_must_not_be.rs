@@ -566,7 +566,10 @@ fn an_input_that_is_written_to_meanwhile_is_in_use() {
         fs::create_dir(&out).unwrap();
         let mut child = start(&input, &out.join("target"), "etcd-snapshot");
         wait_for_temporary(&out, &mut child);
+        // However quick the conversion is: it is not done before the change.
+        signal(&child, Signal::STOP);
         change(&input);
+        signal(&child, Signal::CONT);
         ended(child).cannot(&["state.db", "this file is in use", "stop k3s or copy it first", what]);
         assert_eq!(names_in(&out), [""; 0]);
     }
