@@ -74,24 +74,37 @@ pub struct KeyValue<'a> {
 impl<'a> KeyValue<'a> {
     /// Reads a record; `None` where etcd's own decoder would refuse it. Unknown fields are passed over, as etcd does.
     pub fn decode(record: &'a [u8]) -> Option<Self> {
+        Self::decode_and_compare(record).map(|(row, _)| row)
+    }
+
+    /// Reads a record, and tells whether it is encoded as etcd encodes it: as [`KeyValue::encode`] would.
+    pub fn decode_and_compare(record: &'a [u8]) -> Option<(Self, bool)> {
         let mut row = Self::default();
-        let mut at = 0;
+        let mut same = true;
+        let (mut at, mut last) = (0, 0);
         while at < record.len() {
+            let start = at;
             let tag = varint(record, &mut at)?;
             let (field, wire) = (tag >> 3, tag & 7);
+            // Tags of known fields take one byte.
+            same &= field > last && at - start == 1;
+            last = field;
             match (field, wire) {
-                (1, 2) => row.key = bytes(record, &mut at)?.1,
-                (2, 0) => row.create_revision = varint(record, &mut at)?.cast_signed(),
-                (3, 0) => row.mod_revision = varint(record, &mut at)?.cast_signed(),
-                (4, 0) => row.version = varint(record, &mut at)?.cast_signed(),
-                (5, 2) => (row.value_at, row.value) = bytes(record, &mut at)?,
-                (6, 0) => row.lease = varint(record, &mut at)?.cast_signed(),
+                (1, 2) => row.key = sized(record, &mut at, &mut same)?.1,
+                (2, 0) => row.create_revision = number(record, &mut at, &mut same)?,
+                (3, 0) => row.mod_revision = number(record, &mut at, &mut same)?,
+                (4, 0) => row.version = number(record, &mut at, &mut same)?,
+                (5, 2) => (row.value_at, row.value) = sized(record, &mut at, &mut same)?,
+                (6, 0) => row.lease = number(record, &mut at, &mut same)?,
                 // Field numbers have 29 bits.
                 (0..=6 | 0x2000_0000.., _) => return None,
-                _ => skip(record, &mut at, wire)?,
+                _ => {
+                    same = false;
+                    skip(record, &mut at, wire)?;
+                }
             }
         }
-        Some(row)
+        Some((row, same))
     }
 
     /// The record around the value: what stands before it and what stands behind it, so that a value can be written from
@@ -200,6 +213,22 @@ fn bytes<'a>(record: &'a [u8], at: &mut usize) -> Option<(usize, &'a [u8])> {
     Some((start, found))
 }
 
+/// A number of a row. `same` falls where etcd would have written it in fewer bytes, or left it out.
+fn number(record: &[u8], at: &mut usize, same: &mut bool) -> Option<i64> {
+    let start = *at;
+    let number = varint(record, at)?;
+    *same &= number != 0 && *at - start == varint_len(number);
+    Some(number.cast_signed())
+}
+
+/// Bytes of a row, with their place. `same` falls as it does in [`number`].
+fn sized<'a>(record: &'a [u8], at: &mut usize, same: &mut bool) -> Option<(usize, &'a [u8])> {
+    let start = *at;
+    let (found_at, found) = bytes(record, at)?;
+    *same &= !found.is_empty() && found_at - start == varint_len(found.len() as u64);
+    Some((found_at, found))
+}
+
 fn skip(record: &[u8], at: &mut usize, wire: u64) -> Option<()> {
     let fixed = match wire {
         0 => return varint(record, at).map(drop),
@@ -263,6 +292,7 @@ mod tests {
             };
             let theirs = theirs.encode_to_vec();
             let kv = KeyValue::decode(&theirs).unwrap();
+            prop_assert!(KeyValue::decode_and_compare(&theirs).unwrap().1);
             prop_assert_eq!((kv.key, kv.value), (&key[..], &value[..]));
             prop_assert_eq!((kv.create_revision, kv.mod_revision, kv.version, kv.lease), numbers);
             prop_assert_eq!(&theirs[kv.value_at..kv.value_at + kv.value.len()], kv.value);
@@ -283,6 +313,9 @@ mod tests {
                 bytes[at] = byte;
             }
             bytes.truncate(cut.index(bytes.len() + 1));
+            if let Some((row, same)) = KeyValue::decode_and_compare(&bytes) {
+                prop_assert_eq!(same, row.encode() == bytes);
+            }
             match (KeyValue::decode(&bytes), mvccpb::KeyValue::decode(&bytes[..])) {
                 (Some(ours), Ok(theirs)) => {
                     prop_assert_eq!((ours.key, ours.value), (&theirs.key[..], &theirs.value[..]));

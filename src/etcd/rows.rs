@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::keyvalue::{Frame, KeyValue, RowKey};
+use super::keyvalue::{KeyValue, RowKey};
 use crate::bolt::{Bolt, Leaf};
 use crate::model::{KeyId, Keys, Names, ValueRef};
 use crate::source::{Damage, Place};
@@ -65,7 +65,6 @@ fn scan_leaves(bolt: &Bolt, leaves: &[Leaf]) -> Part {
     let mut faults = Vec::new();
     let mut names = Names::default();
     let mut rows = Vec::with_capacity(leaves.iter().map(|leaf| usize::from(leaf.count)).sum());
-    let mut frame = Frame::default();
     for (at, leaf) in leaves.iter().enumerate() {
         if at % LEAVES_PER_TOUCH == 0 {
             leaves.iter().skip(at).take(LEAVES_PER_TOUCH).for_each(|leaf| leaf.touch(bolt));
@@ -77,10 +76,8 @@ fn scan_leaves(bolt: &Bolt, leaves: &[Leaf]) -> Part {
                 Damage { file: bolt.file().clone(), place, id, what }
             };
             match decode(item.key, item.value, item.value_at) {
-                Ok((scanned, value)) => {
-                    bad.extend(
-                        foreign(&scanned.row, &value, item.value, &mut frame).map(|what| tell("row-value", what)),
-                    );
+                Ok((scanned, decoded)) => {
+                    bad.extend(foreign(&scanned.row, &decoded).map(|what| tell("row-value", what)));
                     names.push(scanned.key);
                     rows.push(scanned.row);
                 }
@@ -95,16 +92,20 @@ fn scan_leaves(bolt: &Bolt, leaves: &[Leaf]) -> Part {
 /// A record that decodes, and yet is not what etcd writes: it encodes fields in order and leaves zeros out, and a tombstone
 /// has nothing but its key (etcd server/storage/mvcc/kvstore_txn.go, delete). A changed tag would else pass for a field of
 /// a later etcd, and take a value or a lease with it.
-pub(super) fn foreign(row: &Row, value: &KeyValue<'_>, record: &[u8], frame: &mut Frame) -> Option<String> {
+pub(super) fn foreign(row: &Row, decoded: &Decoded<'_>) -> Option<String> {
+    let value = &decoded.value;
     if row.at.tombstone && *value != (KeyValue { key: value.key, ..KeyValue::default() }) {
         return Some(format!("the tombstone of revision {} holds more than its key", row.at.revision));
     }
-    let (head, tail) = frame.encode(value);
-    // The value is a piece of the record itself: where it stands is all there is to compare of it.
-    let in_place = value.value.is_empty() || value.value_at == head.len();
-    let rest = record.get(head.len().saturating_add(value.value.len())..);
-    (!in_place || !record.starts_with(head) || rest != Some(tail))
+    (!decoded.as_encoded)
         .then(|| format!("the record of revision {} is not encoded as etcd encodes it", row.at.revision))
+}
+
+/// A row's record.
+pub(super) struct Decoded<'a> {
+    value: KeyValue<'a>,
+    /// Whether etcd would have written these very bytes.
+    as_encoded: bool,
 }
 
 pub(super) type Fault = (&'static str, String);
@@ -113,10 +114,10 @@ pub(super) fn decode<'a>(
     row_key: &[u8],
     record: &'a [u8],
     record_at: u64,
-) -> Result<(Scanned<'a>, KeyValue<'a>), Fault> {
+) -> Result<(Scanned<'a>, Decoded<'a>), Fault> {
     let shown = row_key.escape_ascii();
     let at = RowKey::decode(row_key).ok_or_else(|| ("row-key", format!("{shown} in bucket key is no revision")))?;
-    let value = KeyValue::decode(record)
+    let (value, as_encoded) = KeyValue::decode_and_compare(record)
         .ok_or_else(|| ("row-value", format!("the record of revision {} cannot be decoded", at.revision)))?;
     // etcdutl's --bump-revision leaves one row with nothing in it; every other put says its own revision.
     if !at.tombstone && !record.is_empty() && value.mod_revision != at.revision.main {
@@ -154,5 +155,5 @@ pub(super) fn decode<'a>(
         value: value_ref,
         record,
     };
-    Ok((Scanned { row, key: value.key }, value))
+    Ok((Scanned { row, key: value.key }, Decoded { value, as_encoded }))
 }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::bolt::{Page, PageKind, PageNo, Scan};
 use crate::etcd::Meta;
-use crate::etcd::keyvalue::{Frame, RowKey};
+use crate::etcd::keyvalue::RowKey;
 use crate::etcd::proto::leasepb;
 use crate::etcd::rows::{self, Row};
 use crate::model::{Lease, Revision};
@@ -206,12 +206,11 @@ struct Limits {
 
 fn rows_of<'a>(scan: &'a Scan, page: &Page<'a>, image: u32, limits: Limits) -> Rows<'a> {
     let mut rows = Rows::default();
-    let mut frame = Frame::default();
     let mut hole = false;
     for index in 0..page.cells() {
         let last = rows.cells.last().map(|cell: &Cell<'_>| cell.row.at.revision);
         let found = page.cell(index).and_then(|place| {
-            let cell = cell(scan, page, image, &place.key, &place.value, limits, &mut frame)?;
+            let cell = cell(scan, page, image, &place.key, &place.value, limits)?;
             // Rows ascend: one that does not is no row.
             (place.flags == 0 && last.is_none_or(|last| last < cell.row.at.revision)).then_some(cell)
         });
@@ -242,7 +241,6 @@ fn cell<'a>(
     key: &Range<usize>,
     value: &Range<usize>,
     limits: Limits,
-    frame: &mut Frame,
 ) -> Option<Cell<'a>> {
     // The pages behind the first of an inline bucket's are those of its home.
     let own = limits.own.max(if page.no.get() == 0 { page.bytes.len() } else { 0 });
@@ -262,7 +260,7 @@ fn cell<'a>(
     let Ok((scanned, decoded)) = rows::decode(row_key, record, record_at as u64) else {
         return Some(Cell { name: name_before(record, record.len()), ..broken });
     };
-    if rows::foreign(&scanned.row, &decoded, record, frame).is_some() {
+    if rows::foreign(&scanned.row, &decoded).is_some() {
         return Some(Cell { name: name_before(record, record.len()), ..broken });
     }
     let key_at = page.at.saturating_add(key.start);
