@@ -4,6 +4,7 @@ use super::{key, moment, shown, text, verdict};
 use crate::model::Engine;
 use crate::ops::finding::{Finding, Severity};
 use crate::ops::report::{Between, Report, StoreReport};
+use crate::render::why::capital;
 use crate::render::why_words::{cause_advice, cause_text, verdict_advice, verdict_text};
 
 /// Causes of bytes that are told.
@@ -31,7 +32,8 @@ impl Rows {
 
     /// Whether what stands in a column may be so long that it has to be broken.
     pub fn is_long(&self, column: usize) -> bool {
-        self.headings.get(column).is_some_and(|heading| ["Store", "Kind", "Key", "Object", "Fields"].contains(heading))
+        const LONG: [&str; 7] = ["Store", "Kind", "Key", "Object", "Fields", "What takes them", "What to do"];
+        self.headings.get(column).is_some_and(|heading| LONG.contains(heading))
     }
 }
 
@@ -113,7 +115,7 @@ pub fn facts(store: &StoreReport) -> Vec<(&'static str, String)> {
 pub fn size(store: &StoreReport) -> (String, String) {
     let why = &store.why;
     let text = verdict_text(&why.verdict, &why.bytes, &why.compaction);
-    (shown(&text), shown(&verdict_advice(why.engine, &why.verdict)))
+    (capital(&shown(&text)), shown(&verdict_advice(why.engine, &why.verdict)))
 }
 
 /// What takes the bytes of the file, the largest first.
