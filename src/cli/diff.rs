@@ -6,11 +6,11 @@ use rayon::prelude::*;
 
 use super::exit::{Failure, Outcome};
 use super::keys::KeyringArgs;
+use super::labels::labels;
 use super::moment::{AtArg, Located};
 use super::release::ReleaseArg;
 use super::source::{ChoiceArgs, close, open_and_hash};
 use super::ui::Ui;
-use crate::kube::selector::LabelSelector;
 use crate::ops::diff::{AgainstManifests, ChangeSet, Comparison, Difference, Looked, Pair, Scope, Told};
 use crate::ops::extract::LeftOutFor;
 use crate::ops::keyring::Keyring;
@@ -87,8 +87,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
 }
 
 fn scope(args: &Args, selectors: Vec<String>) -> Result<Scope, Failure> {
-    let labels = args.selector.as_deref().map(LabelSelector::parse).transpose();
-    let labels = labels.map_err(|error| Failure::Usage(error.to_string()))?.unwrap_or_default();
+    let labels = labels(args.selector.as_deref())?;
     Ok(Scope { selectors, namespace: args.namespace.clone(), labels, all: args.all })
 }
 

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use super::exit::{Failure, Outcome};
 use super::keys::KeyringArgs;
+use super::labels::labels;
 use super::moment::AtArg;
 use super::release::ReleaseArg;
 use super::source::{SourceArgs, close};
 use super::ui::Ui;
-use crate::kube::selector::{LabelSelector, Selection};
+use crate::kube::selector::Selection;
 use crate::model::Evidence;
 use crate::ops::extract::{self, Asked, Bundle, LeftOutFor, Mode, Wanted};
 use crate::ops::objects::Objects;
@@ -129,8 +130,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
 }
 
 fn asked<'s>(args: &Args, objects: &Objects<'s>, outcome: &mut Outcome, ui: &Ui) -> Result<Vec<Asked<'s>>, Failure> {
-    let labels = args.selector.as_deref().map(LabelSelector::parse).transpose();
-    let labels = labels.map_err(|error| Failure::Usage(error.to_string()))?.unwrap_or_default();
+    let labels = labels(args.selector.as_deref())?;
     let keys = objects.history().keys();
     let mut asked = Vec::new();
     for text in &args.selectors {

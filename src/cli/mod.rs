@@ -17,6 +17,7 @@ mod grep;
 mod info;
 mod key;
 mod keys;
+mod labels;
 mod lines;
 mod log;
 mod ls;

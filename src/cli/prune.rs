@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use super::exit::{Failure, Outcome};
 use super::keys::KeyringArgs;
+use super::labels::labels;
 use super::progress::Progress;
 use super::source::{ChoiceArgs, open_and_hash};
 use super::target::{To, WriteArgs, owner, refuse_stdout};
 use super::ui::Ui;
-use crate::kube::selector::LabelSelector;
 use crate::ops::diff::Scope;
 use crate::ops::objects::Objects;
 use crate::ops::prune::Prune;
@@ -64,8 +64,7 @@ pub struct Args {
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     refuse_stdout(&args.target)?;
-    let labels = args.selector.as_deref().map(LabelSelector::parse).transpose();
-    let labels = labels.map_err(|error| Failure::Usage(error.to_string()))?.unwrap_or_default();
+    let labels = labels(args.selector.as_deref())?;
     let drop = Scope { selectors: args.drop.clone(), namespace: args.namespace.clone(), labels, all: true };
     let source = open_and_hash(&args.source, &args.choice, ui)?;
     let keyring = args.keyring.keyring(&source, ui)?;

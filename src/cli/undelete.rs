@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::exit::{Failure, Outcome};
 use super::keys::KeyringArgs;
+use super::labels::labels;
 use super::release::ReleaseArg;
 use super::source::{SourceArgs, close};
 use super::ui::Ui;
-use crate::kube::selector::{LabelSelector, Selection};
+use crate::kube::selector::Selection;
 use crate::model::KeyId;
 use crate::ops::objects::Objects;
 use crate::ops::undelete::{Undeleted, Wanted, undelete};
@@ -77,8 +78,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
 
 /// The deleted keys that the arguments mean.
 fn wanted(args: &Args, objects: &Objects<'_>, found: &Undeleted, ui: &Ui) -> Result<BTreeSet<KeyId>, Failure> {
-    let labels = args.selector.as_deref().map(LabelSelector::parse).transpose();
-    let labels = labels.map_err(|error| Failure::Usage(error.to_string()))?.unwrap_or_default();
+    let labels = labels(args.selector.as_deref())?;
     let namespace = args.namespace.as_deref();
     let keys = objects.history().keys();
     let all = || found.deleted.iter().map(|deleted| deleted.key);

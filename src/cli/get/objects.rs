@@ -2,11 +2,12 @@
 
 use super::{Args, Form};
 use crate::cli::exit::{Failure, Outcome};
+use crate::cli::labels::labels;
 use crate::cli::release::ReleaseArg;
 use crate::cli::source::close;
 use crate::cli::ui::Ui;
 use crate::kube::resources::Resource;
-use crate::kube::selector::{LabelSelector, Selection};
+use crate::kube::selector::Selection;
 use crate::kube::show::View;
 use crate::model::{Change, KeyState};
 use crate::ops::objects::{Found, ObjectError, Objects};
@@ -79,8 +80,7 @@ fn groups<'o, 's>(
     ui: &Ui,
 ) -> Result<Vec<Group<'o, 's>>, Failure> {
     let usage = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
-    let labels = args.selector.as_deref().map(LabelSelector::parse).transpose().map_err(|error| usage(&error))?;
-    let labels = labels.unwrap_or_default();
+    let labels = labels(args.selector.as_deref())?;
     let registry = objects.registry();
     let keys = objects.history().keys();
     let selection = match (&args.raw_key, &args.what) {
