@@ -338,13 +338,15 @@ fn history(keys: crate::model::Keys, rows: &[Row], meta: &Meta, values: Arc<dyn 
     let nameless = keys.find(b"");
     let is_gap = |row: &Row| row.at.tombstone && is_gap(keys.get(row.key), row.at.revision.main);
     let is_change = |row: &Row| Some(row.key) != nameless && !is_gap(row);
-    let gap_rows = rows.par_iter().filter(|row| is_gap(row)).count() as u64;
-    let mut changes: Vec<Change> = if rows.par_iter().all(is_change) {
+    let special = Special::count(rows, |row| Some(row.key) == nameless, is_gap);
+    let mut changes: Vec<Change> = if special.gaps == 0 && special.nameless == 0 {
         rows.par_iter().map(change).collect()
     } else {
         rows.iter().filter(|row| is_change(row)).map(change).collect()
     };
-    date_tombstones(&mut changes, keys.len());
+    if special.tombstones > 0 {
+        date_tombstones(&mut changes, keys.len());
+    }
     let last = rows.last().map_or(1, |row| row.at.revision.main);
     let compact_revision = meta.compact_revision();
     HistoryBuilder {
@@ -354,10 +356,33 @@ fn history(keys: crate::model::Keys, rows: &[Row], meta: &Meta, values: Arc<dyn 
         leases: meta.leases.clone(),
         current_revision: last.max(compact_revision).max(1),
         compact_revision,
-        gap_rows,
+        gap_rows: special.gaps,
         values,
     }
     .build()
+}
+
+/// How many rows need more than to be taken over, counted in one go over them.
+#[derive(Default)]
+struct Special {
+    tombstones: u64,
+    gaps: u64,
+    nameless: u64,
+}
+
+impl Special {
+    fn count(rows: &[Row], is_nameless: impl Fn(&Row) -> bool + Sync, is_gap: impl Fn(&Row) -> bool + Sync) -> Self {
+        let of_row = |row: &Row| Self {
+            tombstones: row.at.tombstone.into(),
+            gaps: is_gap(row).into(),
+            nameless: is_nameless(row).into(),
+        };
+        rows.par_iter().map(of_row).reduce(Self::default, |a, b| Self {
+            tombstones: a.tombstones.saturating_add(b.tombstones),
+            gaps: a.gaps.saturating_add(b.gaps),
+            nameless: a.nameless.saturating_add(b.nameless),
+        })
+    }
 }
 
 fn change(row: &Row) -> Change {
@@ -377,9 +402,6 @@ fn change(row: &Row) -> Change {
 
 /// A tombstone does not say when the life began that it ends; the put before it does.
 fn date_tombstones(changes: &mut [Change], keys: usize) {
-    if changes.par_iter().all(Change::is_put) {
-        return;
-    }
     let mut life: Vec<Option<i64>> = vec![None; keys];
     for change in changes {
         let Some(slot) = life.get_mut(change.key.index()) else { continue };

@@ -64,7 +64,7 @@ impl Names {
     }
 }
 
-/// A name on its way to its place: most comparisons end at `front`, which needs no other memory.
+/// A name on its way to its place: comparisons are of `front` alone, which needs no other memory.
 struct Sorted<'a> {
     front: u128,
     name: &'a [u8],
@@ -79,8 +79,7 @@ pub(super) fn sort(parts: &[Names]) -> (Block, Vec<u32>) {
     let names = shares.iter().flat_map(|share| share.block.iter());
     order.extend(names.zip(0..).map(|(name, at)| Sorted { front: 0, name, at }));
     let common = common_prefix(&order);
-    order.par_iter_mut().for_each(|key| key.front = front(key.name, common));
-    order.par_sort_unstable_by(|a, b| a.front.cmp(&b.front).then_with(|| a.name.cmp(b.name)));
+    sort_behind(&mut order, common, ROUNDS);
     let mut rank = vec![0u32; order.len()];
     for (place, key) in order.iter().enumerate() {
         if let Some(slot) = rank.get_mut(key.at as usize) {
@@ -90,6 +89,23 @@ pub(super) fn sort(parts: &[Names]) -> (Block, Vec<u32>) {
     }
     places.par_iter_mut().for_each(|at| *at = rank.get(*at as usize).copied().unwrap_or(u32::MAX));
     (sorted, places)
+}
+
+/// How often 16 more bytes are taken into the comparison, before names are compared as they are.
+const ROUNDS: u32 = 4;
+
+/// Sorts names that do not differ before `from`, zeros at an end aside: by the 16 bytes from there, then those that have the
+/// same ones by the next 16.
+fn sort_behind(names: &mut [Sorted<'_>], from: usize, rounds: u32) {
+    let Some(rounds) = rounds.checked_sub(1) else {
+        names.par_sort_unstable_by(|a, b| a.name.cmp(b.name));
+        return;
+    };
+    names.par_iter_mut().for_each(|key| key.front = front(key.name, from));
+    names.par_sort_unstable_by_key(|key| key.front);
+    let alike = names.chunk_by_mut(|a, b| a.front == b.front).filter(|run| run.len() > 1);
+    let runs: Vec<&mut [Sorted<'_>]> = alike.collect();
+    runs.into_par_iter().for_each(|run| sort_behind(run, from.saturating_add(size_of::<u128>()), rounds));
 }
 
 /// The length of what all names begin with.
