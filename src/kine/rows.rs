@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use rayon::prelude::*;
 
-use crate::model::{KeyId, Keys, ValueRef};
+use crate::model::{KeyId, Keys, Names, ValueRef};
 use crate::source::Damage;
 use crate::sqlite::{Database, Leaf, PayloadRef, SerialType, TableCell};
 
@@ -77,10 +77,10 @@ pub(super) fn payload_of(cells: &[Cell], at: ValueRef) -> Option<(PayloadRef, st
 }
 
 struct Scanned<'a> {
+    /// Without its key; the places of its values are not known yet, their lengths are.
     row: Row,
     cell: Cell,
     name: Cow<'a, [u8]>,
-    lens: [Option<u32>; 2],
 }
 
 /// What a scan finds.
@@ -90,41 +90,63 @@ pub(super) struct Scan {
     pub cells: Vec<Cell>,
 }
 
+/// How many leaves one task reads: few tasks, so that handing them out costs nothing beside reading.
+const LEAVES_PER_TASK: usize = 256;
+
 /// All rows in the order of their ids, with their keys. What is no row of kine is reported and left out.
 pub(super) fn scan(database: &Database, leaves: &[Leaf], damage: &mut Vec<Damage>) -> Scan {
-    let (found, faults): (Vec<Vec<Scanned<'_>>>, Vec<Vec<Damage>>) =
-        leaves.par_iter().map(|leaf| scan_leaf(database, leaf)).unzip();
-    damage.extend(faults.into_iter().flatten());
-    let names: Vec<&[u8]> = found.iter().flatten().map(|scanned| &*scanned.name).collect();
-    let (keys, ids) = Keys::intern(&names);
+    let found: Vec<Part> = leaves.par_chunks(LEAVES_PER_TASK).map(|leaves| Part::read(database, leaves)).collect();
+    let mut names = Vec::with_capacity(found.len());
+    let mut parts = Vec::with_capacity(found.len());
+    for part in found {
+        damage.extend(part.faults);
+        names.push(part.names);
+        parts.push((part.rows, part.cells));
+    }
+    let (keys, ids) = Keys::of_parts(&names);
     drop(names);
     let mut rows = Vec::with_capacity(ids.len());
     let mut cells = Vec::with_capacity(ids.len());
-    for (position, (scanned, key)) in found.into_iter().flatten().zip(ids).enumerate() {
-        let value_ref = |column, len: Option<u32>| len.map(|len| ValueRef { place: place(position, column), len });
-        let [value, old_value] = scanned.lens;
-        rows.push(Row {
-            key,
-            value: value_ref(Column::Value, value),
-            old_value: value_ref(Column::OldValue, old_value),
-            ..scanned.row
-        });
-        cells.push(scanned.cell);
+    // Each part's memory is given back as soon as it is taken over: both together are what a large store's peak is made of.
+    for (part, places) in parts {
+        cells.extend(places);
+        for (row, &key) in part.into_iter().zip(ids.get(rows.len()..).unwrap_or_default()) {
+            let at = |column, value: ValueRef| ValueRef { place: place(rows.len(), column), ..value };
+            let value = row.value.map(|value| at(Column::Value, value));
+            let old_value = row.old_value.map(|value| at(Column::OldValue, value));
+            rows.push(Row { key, value, old_value, ..row });
+        }
     }
     Scan { keys, rows, cells }
 }
 
-fn scan_leaf<'a>(database: &'a Database, leaf: &Leaf) -> (Vec<Scanned<'a>>, Vec<Damage>) {
-    let mut damage = Vec::new();
-    let cells = database.leaf_cells(leaf, &mut damage);
-    let mut rows = Vec::with_capacity(cells.len());
-    for cell in cells {
-        match scan_cell(database, &cell) {
-            Ok(row) => rows.push(row),
-            Err(fault) => damage.push(fault),
+/// What one task reads.
+#[derive(Default)]
+struct Part {
+    rows: Vec<Row>,
+    cells: Vec<Cell>,
+    /// The key of each row.
+    names: Names,
+    faults: Vec<Damage>,
+}
+
+impl Part {
+    fn read(database: &Database, leaves: &[Leaf]) -> Self {
+        let mut part = Self::default();
+        for leaf in leaves {
+            for cell in database.leaf_cells(leaf, &mut part.faults) {
+                match scan_cell(database, &cell) {
+                    Ok(scanned) => {
+                        part.rows.push(scanned.row);
+                        part.cells.push(scanned.cell);
+                        part.names.push(&scanned.name);
+                    }
+                    Err(fault) => part.faults.push(fault),
+                }
+            }
         }
+        part
     }
-    (rows, damage)
 }
 
 fn scan_cell<'a>(database: &'a Database, cell: &TableCell<'a>) -> Result<Scanned<'a>, Damage> {
@@ -152,14 +174,16 @@ fn scan_cell<'a>(database: &'a Database, cell: &TableCell<'a>) -> Result<Scanned
         Some(_) if kind(1) != SerialType::Null => Cow::Owned(number(1)?.to_string().into_bytes()),
         _ => return Err(wrong("it has no name".to_owned())),
     };
-    let len = |column: usize| match kind(column) {
+    let value_of = |column: usize| match kind(column) {
         SerialType::Null => Ok(None),
-        SerialType::Blob(len) | SerialType::Text(len) => Ok(Some(len)),
+        SerialType::Blob(len) | SerialType::Text(len) => Ok(Some(ValueRef { place: 0, len })),
         _ => Err(wrong(format!("column {} holds a number", super::schema::COLUMNS[column]))),
     };
     if cell.rowid < 1 {
         return Err(wrong("a revision must be above 0".to_owned()));
     }
+    let (value, old_value) = (value_of(7)?, value_of(8)?);
+    let value_at = record.field(7).map_or(0, |field| field.offset);
     let row = Row {
         id: cell.rowid,
         key: KeyId::UNSET,
@@ -168,11 +192,9 @@ fn scan_cell<'a>(database: &'a Database, cell: &TableCell<'a>) -> Result<Scanned
         create_revision: number(4)?,
         prev_revision: number(5)?,
         lease: number(6)?,
-        value: None,
-        old_value: None,
+        value,
+        old_value,
     };
-    let lens = [len(7)?, len(8)?];
-    let value_at = record.field(7).map_or(0, |field| field.offset);
-    let place = Cell { payload: cell.payload, value_at, value_len: lens[0].unwrap_or(0) };
-    Ok(Scanned { row, cell: place, name, lens })
+    let place = Cell { payload: cell.payload, value_at, value_len: value.map_or(0, |value| value.len) };
+    Ok(Scanned { row, cell: place, name })
 }
