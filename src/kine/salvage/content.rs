@@ -17,6 +17,11 @@ pub enum Check {
 /// The first bytes of a protobuf object (k8s apimachinery runtime/serializer/protobuf, protoEncodingPrefix).
 const ENVELOPE: &[u8] = b"k8s\0";
 
+/// Whether a value that begins so has a structure that can be checked.
+pub fn has_structure(beginning: &[u8]) -> bool {
+    beginning.starts_with(ENVELOPE) || beginning.first() == Some(&b'{')
+}
+
 /// Checks a value.
 pub fn check(value: &[u8]) -> Check {
     if let Some(envelope) = value.strip_prefix(ENVELOPE) {

@@ -1,6 +1,5 @@
 //! Copies of rows: each cell of each image of a page that is a row of kine by its shape, and what deleted cells left.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -31,12 +30,13 @@ pub(super) enum Standing {
 
 /// One copy of a row.
 #[derive(Clone, Debug)]
-pub(super) struct Copy<'a> {
+pub(super) struct Copy {
     /// The revision; `None` where the cell's first bytes are overwritten.
     pub id: Option<i64>,
     /// What is left of it then.
     pub tail: Option<Tail>,
-    pub name: Cow<'a, [u8]>,
+    /// The name, by its place in the payload; all of it is in the cell.
+    pub name: Range<u32>,
     pub created: bool,
     pub deleted: bool,
     pub create_revision: i64,
@@ -51,13 +51,16 @@ pub(super) struct Copy<'a> {
     /// Where its cell stands.
     pub cell: Cell,
     pub world: World,
-    /// The overflow pages of it.
-    pub chain: Vec<PageNo>,
     /// Whether its id does not stand between those of its neighbours.
     pub out_of_order: bool,
 }
 
-impl Copy<'_> {
+impl Copy {
+    /// The name's bytes.
+    pub fn name<'a>(&self, images: &'a Images) -> &'a [u8] {
+        self.payload.in_cell(images, &self.name).unwrap_or_default()
+    }
+
     /// Where a value lies in the payload, and what was seen of it.
     pub fn column(&self, column: Column) -> (&Option<Range<u32>>, Check) {
         match column {
@@ -77,11 +80,11 @@ impl Copy<'_> {
 }
 
 /// All copies in all images.
-pub(super) fn all<'a>(images: &'a Images, looked: &[Looked<'a>], shifts: &Shifts) -> Vec<Copy<'a>> {
+pub(super) fn all(images: &Images, looked: &[Looked<'_>], shifts: &Shifts) -> Vec<Copy> {
     looked.par_iter().flat_map_iter(|image| of_image(images, image, shifts)).collect()
 }
 
-fn of_image<'a>(images: &'a Images, image: &Looked<'a>, shifts: &Shifts) -> Vec<Copy<'a>> {
+fn of_image(images: &Images, image: &Looked<'_>, shifts: &Shifts) -> Vec<Copy> {
     let mut copies = Vec::new();
     let mut taken: Vec<(usize, usize)> = Vec::new();
     let page = images.btree(image);
@@ -117,13 +120,13 @@ fn standing(images: &Images, image: &Looked<'_>) -> Standing {
 }
 
 /// The rows that the page's cell pointers lead to.
-fn cells<'a>(
-    images: &'a Images,
-    image: &Looked<'a>,
-    page: &BtreePage<'a>,
+fn cells(
+    images: &Images,
+    image: &Looked<'_>,
+    page: &BtreePage<'_>,
     standing: Standing,
     shifts: &Shifts,
-    copies: &mut Vec<Copy<'a>>,
+    copies: &mut Vec<Copy>,
     taken: &mut Vec<(usize, usize)>,
 ) {
     for position in 0..page.cell_count() {
@@ -135,13 +138,13 @@ fn cells<'a>(
     }
 }
 
-fn of_cell<'a>(
-    images: &'a Images,
-    image: &Looked<'a>,
-    cell: &TableCell<'a>,
+fn of_cell(
+    images: &Images,
+    image: &Looked<'_>,
+    cell: &TableCell<'_>,
     standing: Standing,
     shifts: &Shifts,
-) -> Option<Copy<'a>> {
+) -> Option<Copy> {
     let shape = Shape::parse(cell.local).filter(|shape| shape.len == cell.payload.len() && cell.rowid > 0)?;
     let place = Cell {
         page: image.no,
@@ -154,17 +157,17 @@ fn of_cell<'a>(
     copy(images, image, Some(cell.rowid), &shape, &place, standing, shifts)
 }
 
-fn copy<'a>(
-    images: &'a Images,
-    image: &Looked<'a>,
+fn copy(
+    images: &Images,
+    image: &Looked<'_>,
     id: Option<i64>,
     shape: &Shape,
     place: &Cell,
     standing: Standing,
     shifts: &Shifts,
-) -> Option<Copy<'a>> {
+) -> Option<Copy> {
     let name = shape.name.start as usize..shape.name.end as usize;
-    let name = image.bytes.get(place.start..)?.get(name)?;
+    image.bytes.get(place.start..)?.get(name)?;
     if shape.name.end > place.local {
         return None;
     }
@@ -173,12 +176,12 @@ fn copy<'a>(
         place.overflow = None;
     }
     let place = &place;
-    let (mut payload, mut chain) = Payload::follow(images, image.world, place, shifts);
+    let mut payload = Payload::follow(images, image.world, place, shifts);
     if !payload.is_whole() && image.world != World::Current {
         // What the page's own world has lost may still stand where it did.
-        let (now, pages) = Payload::follow(images, World::Current, place, shifts);
+        let now = Payload::follow(images, World::Current, place, shifts);
         if now.is_whole() {
-            (payload, chain) = (now, pages);
+            payload = now;
         }
     }
     // Where pages have moved, a chain that ends right may still be another one.
@@ -195,7 +198,7 @@ fn copy<'a>(
     Some(Copy {
         id,
         tail: None,
-        name: Cow::Borrowed(name),
+        name: shape.name.clone(),
         created: created != 0,
         deleted: deleted != 0,
         create_revision,
@@ -209,13 +212,12 @@ fn copy<'a>(
         standing,
         cell: *place,
         world: image.world,
-        chain,
         out_of_order: false,
     })
 }
 
 /// Marks the cells whose id breaks an order that holds without them.
-fn mark_order(copies: &mut [Copy<'_>]) {
+fn mark_order(copies: &mut [Copy]) {
     let ids: Vec<i64> = copies.iter().map(|copy| copy.id.unwrap_or(0)).collect();
     for (at, copy) in copies.iter_mut().enumerate() {
         let before = at.checked_sub(1).and_then(|at| ids.get(at)).copied();
@@ -234,30 +236,25 @@ fn mark_order(copies: &mut [Copy<'_>]) {
 const BEFORE_NAME: usize = LONGEST_HEADER + 14;
 
 /// Rows in bytes that no cell pointer leads to: gaps, freeblocks, pages whose header is lost.
-fn remains<'a>(
-    images: &'a Images,
-    image: &Looked<'a>,
-    shifts: &Shifts,
-    taken: &mut [(usize, usize)],
-    copies: &mut Vec<Copy<'a>>,
-) {
+fn remains(images: &Images, image: &Looked<'_>, shifts: &Shifts, taken: &mut [(usize, usize)], copies: &mut Vec<Copy>) {
+    const NAMES: [&[u8]; 2] = [b"/registry/", b"/bootstrap/"];
     taken.sort_unstable();
-    let names = memchr::memmem::find_iter(image.bytes, b"/registry/")
-        .chain(memchr::memmem::find_iter(image.bytes, b"/bootstrap/"));
-    for name in names {
-        let is_taken = taken.partition_point(|&(start, _)| start <= name).checked_sub(1).and_then(|at| taken.get(at));
-        if is_taken.is_some_and(|&(_, end)| name < end) {
-            continue;
-        }
-        let ceiling = taken.iter().map(|&(start, _)| start).find(|&start| start > name).unwrap_or(image.bytes.len());
-        if let Some(copy) = before_name(images, image, name, ceiling, shifts) {
-            copies.push(copy);
+    let starts = taken.iter().map(|&(start, _)| start).chain([image.bytes.len()]);
+    let ends = std::iter::once(0).chain(taken.iter().map(|&(_, end)| end));
+    for (begin, ceiling) in ends.zip(starts).filter(|(begin, ceiling)| begin < ceiling) {
+        for of in NAMES {
+            // A name may reach into what was written over it.
+            let to = (ceiling + of.len() - 1).min(image.bytes.len());
+            let gap = image.bytes.get(begin..to).unwrap_or_default();
+            for name in memchr::memmem::find_iter(gap, of) {
+                copies.extend(before_name(images, image, begin + name, ceiling, shifts));
+            }
         }
     }
 }
 
 /// What begins inside the bytes of another row was written over it, and what that one had from there on is lost.
-fn cut_overwritten(remains: &mut [Copy<'_>]) {
+fn cut_overwritten(remains: &mut [Copy]) {
     /// The longest that may stand before a record: the length of its payload, and its rowid.
     const PREFIX: usize = 14;
     remains.sort_by_key(|copy| copy.cell.start);
@@ -279,13 +276,7 @@ fn cut_overwritten(remains: &mut [Copy<'_>]) {
 }
 
 /// A record whose name begins at `name`. `ceiling` is where the next cell in use begins.
-fn before_name<'a>(
-    images: &'a Images,
-    image: &Looked<'a>,
-    name: usize,
-    ceiling: usize,
-    shifts: &Shifts,
-) -> Option<Copy<'a>> {
+fn before_name(images: &Images, image: &Looked<'_>, name: usize, ceiling: usize, shifts: &Shifts) -> Option<Copy> {
     let lowest = name.saturating_sub(BEFORE_NAME);
     for header_len in 10..=LONGEST_HEADER {
         let Some(start) = name.checked_sub(header_len).filter(|&start| start >= lowest) else { break };
@@ -317,7 +308,7 @@ fn before_name<'a>(
         let place = Cell { page: image.no, frame: image.frame, start, local: held, len: shape.len, overflow };
         let found = copy(images, image, id, &shape, &place, Standing::Remains, shifts);
         // Other bytes stand in it where a name has what no name has.
-        let is_name = |found: &Copy<'_>| found.name.iter().all(|byte| !byte.is_ascii_control());
+        let is_name = |found: &Copy| found.name(images).iter().all(|byte| !byte.is_ascii_control());
         if let Some(found) = found.filter(is_name) {
             let tail = if has_length && id.is_none() { Tail::before(image.bytes, start, shape.len) } else { None };
             return Some(Copy { tail, ..found });

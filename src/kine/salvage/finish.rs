@@ -1,28 +1,16 @@
 //! Salvaged rows as a history, and what SQLite itself notes of the table.
 
-use std::sync::Arc;
-
 use rayon::prelude::*;
 
-use super::{Held, Row, Values};
-use crate::model::{
-    Change, Engine, Evidence, History, HistoryBuilder, KeyId, Keys, LeaseRef, Op, Revision, ValueRef, Version, is_gap,
-};
+use super::{Held, Row};
+use crate::model::{Change, Evidence, KeyId, Keys, LeaseRef, Op, Revision, ValueRef, Version, is_gap};
 use crate::sqlite::{Images, Looked, PageKind, RecordHeader, SerialType, Stand, Value};
 
-/// What a history begins and ends with.
-#[derive(Clone, Copy)]
-pub(super) struct Bounds {
-    pub compact_key: Option<KeyId>,
-    pub compact_revision: Option<i64>,
-    pub highest: i64,
-}
-
-/// The rows of the table as changes of their keys.
-pub(super) fn history(keys: Keys, rows: &[Row], bounds: Bounds, values: Arc<Values>) -> History {
+/// The rows of the table as changes of their keys, and how many gap rows there are beside them.
+pub(super) fn changes(keys: &Keys, rows: &[Row], compact_key: Option<KeyId>) -> (Vec<Change>, u64) {
     let mut gap_rows = 0;
     let mut changes = Vec::with_capacity(rows.len());
-    for row in rows.iter().filter(|row| Some(row.key) != bounds.compact_key) {
+    for row in rows.iter().filter(|row| Some(row.key) != compact_key) {
         let Some(id) = row.id else { continue };
         if row.deleted == Some(true) && is_gap(keys.get(row.key), id) {
             gap_rows += 1;
@@ -30,17 +18,7 @@ pub(super) fn history(keys: Keys, rows: &[Row], bounds: Bounds, values: Arc<Valu
             changes.push(change(row, id));
         }
     }
-    HistoryBuilder {
-        engine: Engine::Kine,
-        keys,
-        changes,
-        leases: Vec::new(),
-        current_revision: bounds.highest,
-        compact_revision: bounds.compact_revision.unwrap_or(0),
-        gap_rows,
-        values,
-    }
-    .build()
+    (changes, gap_rows)
 }
 
 fn change(row: &Row, id: i64) -> Change {

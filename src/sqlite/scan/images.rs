@@ -329,6 +329,15 @@ impl Images {
         }
     }
 
+    /// The page that has a byte of the database file, or of the WAL.
+    pub fn page_at(&self, in_wal: bool, offset: u64) -> Option<PageNo> {
+        if in_wal {
+            return self.wal.as_ref().and_then(|wal| wal.frames().get(wal.frame_at(offset)?)?.page);
+        }
+        let before = offset.checked_div(self.geometry.page_size().bytes() as u64)?;
+        PageNo::new(u32::try_from(before + 1).ok()?)
+    }
+
     /// All images that are not nothing but zeros. The newest come first.
     pub fn all(&self) -> Vec<Looked<'_>> {
         let of_page = |no: &PageNo| {
