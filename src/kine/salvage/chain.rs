@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
-use super::content::{Check, check, has_structure};
+use super::content::{check, has_structure};
+use crate::model::Check;
 use crate::sqlite::{Images, PageNo, World};
 
 /// A place in the database file, or with this bit in the WAL.
@@ -268,7 +269,7 @@ impl Payload {
     fn content(&self, images: &Images, range: &Range<u32>) -> Option<Check> {
         let beginning = range.start..range.end.min(range.start.saturating_add(4));
         if has_structure(&self.read(images, &beginning)?) {
-            return Some(check(&*self.read(images, range)?));
+            return Some(check(&self.read(images, range)?));
         }
         let is_there =
             self.reaches(range) && self.parts(images, range).all(|(place, len)| at(images, place, len).is_some());
@@ -277,13 +278,13 @@ impl Payload {
 
     /// What a value says of itself, and what its pages say of it.
     pub fn check(&self, images: &Images, range: &Range<u32>) -> Check {
-        let Some(own) = self.content(images, range) else { return Check::Bad };
+        let Some(own) = self.content(images, range) else { return Check::Broken };
         // A chain that does not hold further on proves nothing of the pages before, only the content does.
         if range.end > self.local && !self.whole && own != Check::Sound {
-            return Check::Bad;
+            return Check::Broken;
         }
         if self.parts(images, range).any(|(place, len)| has_lost_sector(images, place, len)) {
-            return Check::Bad;
+            return Check::Broken;
         }
         own
     }

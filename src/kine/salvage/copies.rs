@@ -5,10 +5,11 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::chain::{Cell, Payload, Shifts};
-use super::content::Check;
 use super::ids::Tail;
 use super::record::{LONGEST_HEADER, Shape};
+use super::{Held, Row, Source};
 use crate::kine::rows::Column;
+use crate::model::{Check, Evidence, KeyId};
 use crate::sqlite::{BtreePage, Images, Looked, PageKind, PageNo, Stand, TableCell, TreeKind, World, varint};
 
 /// What the page of a copy says of its being in the table.
@@ -69,11 +70,29 @@ impl Copy {
         }
     }
 
+    /// The row that it tells of, without its values.
+    pub fn row(&self, id: Option<i64>, key: KeyId, evidence: Evidence, source: Source) -> Row {
+        Row {
+            id,
+            key,
+            created: Some(self.created),
+            deleted: Some(self.deleted),
+            create_revision: Some(self.create_revision),
+            prev_revision: Some(self.prev_revision),
+            lease: Some(self.lease),
+            value: Held::Lost,
+            old_value: Held::Lost,
+            evidence,
+            source,
+            confirmed: false,
+        }
+    }
+
     /// Notes that what stands beyond the cell is not its own.
     pub fn doubt_chain(&mut self) {
         for (range, check) in [(&self.value, &mut self.value_check), (&self.old_value, &mut self.old_check)] {
             if range.as_ref().is_some_and(|range| self.payload.overflows(range)) {
-                *check = Check::Bad;
+                *check = Check::Broken;
             }
         }
     }
@@ -81,20 +100,31 @@ impl Copy {
 
 /// All copies in all images.
 pub(super) fn all(images: &Images, looked: &[Looked<'_>], shifts: &Shifts) -> Vec<Copy> {
-    looked.par_iter().flat_map_iter(|image| of_image(images, image, shifts)).collect()
+    let of_image = |image| {
+        let mut copies = Vec::new();
+        of_image(images, image, images.btree(image).as_ref(), shifts, &mut copies);
+        copies
+    };
+    looked.par_iter().flat_map_iter(of_image).collect()
 }
 
-fn of_image(images: &Images, image: &Looked<'_>, shifts: &Shifts) -> Vec<Copy> {
-    let mut copies = Vec::new();
+/// Adds the copies in one image, which is `page` where it is one.
+pub(super) fn of_image(
+    images: &Images,
+    image: &Looked<'_>,
+    page: Option<&BtreePage<'_>>,
+    shifts: &Shifts,
+    copies: &mut Vec<Copy>,
+) {
+    let first = copies.len();
     let mut taken: Vec<(usize, usize)> = Vec::new();
-    let page = images.btree(image);
-    let leaf = page.as_ref().filter(|page| page.kind() == PageKind::TableLeaf);
+    let leaf = page.filter(|page| page.kind() == PageKind::TableLeaf);
     if let Some(page) = leaf {
         let standing = standing(images, image);
-        cells(images, image, page, standing, shifts, &mut copies, &mut taken);
-        mark_order(&mut copies);
+        cells(images, image, page, standing, shifts, copies, &mut taken);
+        mark_order(copies.get_mut(first..).unwrap_or_default());
     }
-    if let Some(page) = page.as_ref().filter(|page| page.kind().tree() == TreeKind::Index) {
+    if let Some(page) = page.filter(|page| page.kind().tree() == TreeKind::Index) {
         let cells = (0..page.cell_count()).filter_map(|position| page.index_cell(position).ok());
         taken.extend(cells.map(|cell| (usize::from(cell.extent.0), cell.extent.1 as usize)));
     }
@@ -103,10 +133,9 @@ fn of_image(images: &Images, image: &Looked<'_>, shifts: &Shifts) -> Vec<Copy> {
         leaf.is_none() && image.bytes.first() == Some(&0) && image.bytes.get(4..8).is_some_and(|b| b != [0; 4]);
     if !is_overflow {
         let cells = copies.len();
-        remains(images, image, shifts, &mut taken, &mut copies);
+        remains(images, image, shifts, &mut taken, copies);
         cut_overwritten(copies.get_mut(cells..).unwrap_or_default());
     }
-    copies
 }
 
 fn standing(images: &Images, image: &Looked<'_>) -> Standing {
@@ -189,7 +218,7 @@ fn copy(
     let of = |range: &Option<Range<u32>>| match range {
         None => Check::Plain,
         Some(range) => match payload.check(images, range) {
-            Check::Plain if weak && payload.overflows(range) => Check::Bad,
+            Check::Plain if weak && payload.overflows(range) => Check::Broken,
             check => check,
         },
     };
@@ -267,10 +296,10 @@ fn cut_overwritten(remains: &mut [Copy]) {
         let own = u32::try_from(own.saturating_sub(PREFIX)).unwrap_or(0);
         let is_cut = |range: &Option<Range<u32>>| range.as_ref().is_some_and(|range| range.end > own);
         if is_cut(&copy.value) {
-            copy.value_check = Check::Bad;
+            copy.value_check = Check::Broken;
         }
         if is_cut(&copy.old_value) {
-            copy.old_check = Check::Bad;
+            copy.old_check = Check::Broken;
         }
     }
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::record::number;
 use crate::model::{KeyId, Names};
-use crate::sqlite::{BtreePage, Images, Looked, PageKind, PageNo, SerialType, Stand, World, varint};
+use crate::sqlite::{BtreePage, Images, Looked, PageNo, SerialType, Stand, TreeKind, World, varint};
 
 /// Which of kine's indexes an entry is of, by its columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,7 +72,7 @@ pub(super) struct OfPage {
 
 /// The facts of some pages, before their keys have numbers.
 #[derive(Default)]
-struct Part {
+pub(super) struct Part {
     facts: Vec<Option<Fact>>,
     /// For each fact the number of its name among those of this part.
     names_of: Vec<u32>,
@@ -92,24 +92,20 @@ pub(super) struct Unnumbered {
     counts: Vec<usize>,
 }
 
-/// Images that one task reads.
-const IMAGES_PER_TASK: usize = 4096;
-
-/// Reads every index page. The names are given beside, part after part.
-pub(super) fn all(images: &Images, looked: &[Looked<'_>]) -> (Unnumbered, Vec<Names>) {
-    let parts: Vec<Part> = looked.par_chunks(IMAGES_PER_TASK).map(|looked| Part::of(images, looked)).collect();
-    let (mut all, mut names) = (Unnumbered::default(), Vec::with_capacity(parts.len()));
-    for (number, part) in parts.into_iter().enumerate() {
-        all.facts.now.extend(part.now.into_iter().map(|(no, of)| (no, OfPage { part: number, ..of })));
-        all.facts.parts.push(part.facts);
-        all.names_of.push(part.names_of);
-        all.counts.push(part.names.len());
-        names.push(part.names);
-    }
-    (all, names)
-}
-
 impl Unnumbered {
+    /// Puts parts together. The names are given beside, part after part.
+    pub fn new(parts: impl Iterator<Item = Part>) -> (Self, Vec<Names>) {
+        let (mut all, mut names) = (Self::default(), Vec::new());
+        for (number, part) in parts.enumerate() {
+            all.facts.now.extend(part.now.into_iter().map(|(no, of)| (no, OfPage { part: number, ..of })));
+            all.facts.parts.push(part.facts);
+            all.names_of.push(part.names_of);
+            all.counts.push(part.names.len());
+            names.push(part.names);
+        }
+        (all, names)
+    }
+
     /// Gives the keys their numbers: those of all names, part after part.
     pub fn numbered(self, ids: &[KeyId]) -> Facts {
         let mut rest = ids;
@@ -163,20 +159,11 @@ impl Facts {
 }
 
 impl Part {
-    fn of(images: &Images, looked: &[Looked<'_>]) -> Self {
-        let mut part = Self::default();
-        for image in looked {
-            part.add(images, image);
-        }
-        part
-    }
-
-    fn add(&mut self, images: &Images, image: &Looked<'_>) {
-        let page = images.btree(image);
-        let Some(page) = page.filter(|page| matches!(page.kind(), PageKind::IndexLeaf | PageKind::IndexInterior))
-        else {
+    /// Reads an index page.
+    pub fn add(&mut self, images: &Images, image: &Looked<'_>, page: &BtreePage<'_>) {
+        if page.kind().tree() != TreeKind::Index {
             return;
-        };
+        }
         let live = match image.stand {
             Stand::Log if images.is_beside() => true,
             Stand::Now | Stand::Log => images.is_in_use(image.no),
@@ -186,7 +173,7 @@ impl Part {
         // An index over names has those of one key beside each other.
         let mut last: Option<(&[u8], u32)> = None;
         for position in 0..page.cell_count() {
-            let (fact, name) = entry(&page, position).unzip();
+            let (fact, name) = entry(page, position).unzip();
             let number = match (name.flatten(), last) {
                 (None, _) => NAMELESS,
                 (Some(name), Some((before, number))) if name == before => number,

@@ -1,10 +1,8 @@
 //! Salvaged rows as a history, and what SQLite itself notes of the table.
 
-use rayon::prelude::*;
-
 use super::{Held, Row};
 use crate::model::{Change, Evidence, KeyId, Keys, LeaseRef, Op, Revision, ValueRef, Version, is_gap};
-use crate::sqlite::{Images, Looked, PageKind, RecordHeader, SerialType, Stand, Value};
+use crate::sqlite::{BtreePage, Looked, PageKind, RecordHeader, SerialType, Stand, Value};
 
 /// The rows of the table as changes of their keys, and how many gap rows there are beside them.
 pub(super) fn changes(keys: &Keys, rows: &[Row], compact_key: Option<KeyId>) -> (Vec<Change>, u64) {
@@ -44,17 +42,16 @@ fn change(row: &Row, id: i64) -> Change {
     }
 }
 
-/// The row of table `kine` in `sqlite_sequence`: the highest id that was ever given (SQLite file format, section 2.6.2).
-pub(super) fn sequence(images: &Images, looked: &[Looked<'_>]) -> Option<i64> {
-    let in_use = looked.par_iter().filter(|image| matches!(image.stand, Stand::Now | Stand::Log));
-    let pages = in_use.filter_map(|image| images.btree(image)).filter(|page| page.kind() == PageKind::TableLeaf);
-    let told = pages.filter_map(|page| {
-        let cell = page.table_cell(0).ok().filter(|cell| cell.local.len() < 32)?;
-        let record = RecordHeader::parse(cell.local, cell.payload.len()).ok()?;
-        let [name, sequence] = record.fields() else { return None };
-        let bytes = |range: std::ops::Range<u32>| cell.local.get(range.start as usize..range.end as usize);
-        let is_kine = name.kind == SerialType::Text(4) && bytes(name.range()) == Some(b"kine");
-        Value::decode(sequence.kind, bytes(sequence.range())?.into())?.as_int().filter(|&id| is_kine && id > 0)
-    });
-    told.max()
+/// The row of table `kine` in `sqlite_sequence`, where a page in use begins with it: the highest id that was ever given (SQLite
+/// file format, section 2.6.2).
+pub(super) fn sequence(image: &Looked<'_>, page: &BtreePage<'_>) -> Option<i64> {
+    if !matches!(image.stand, Stand::Now | Stand::Log) || page.kind() != PageKind::TableLeaf {
+        return None;
+    }
+    let cell = page.table_cell(0).ok().filter(|cell| cell.local.len() < 32)?;
+    let record = RecordHeader::parse(cell.local, cell.payload.len()).ok()?;
+    let [name, sequence] = record.fields() else { return None };
+    let bytes = |range: std::ops::Range<u32>| cell.local.get(range.start as usize..range.end as usize);
+    let is_kine = name.kind == SerialType::Text(4) && bytes(name.range()) == Some(b"kine");
+    Value::decode(sequence.kind, bytes(sequence.range())?.into())?.as_int().filter(|&id| is_kine && id > 0)
 }

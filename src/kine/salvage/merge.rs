@@ -1,27 +1,30 @@
 //! Copies and facts become rows: one for each revision, the best copy first, each held against its witnesses.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
 use super::chain::Shifts;
-use super::content::Check;
 use super::copies::{self, Copy, Standing};
-use super::facts;
 use super::finish;
+use super::gather::{self, Gathered};
 use super::ids;
 use super::newest::Newest;
 use super::proof::Proofs;
 use super::rebuild;
 use super::shifts;
+use super::taken::refuse_taken_pages;
 use super::witness::Witnesses;
 use super::{Held, Row, Salvage, Source, Values};
 use crate::kine::rows::Column;
 use crate::kine::schema::COMPACT_KEY;
-use crate::model::{Engine, Evidence, HistoryBuilder, KeyId, Keys, Names, ValueRef};
+use crate::model::{Check, Engine, Evidence, HistoryBuilder, KeyId, Keys, Names, ValueRef};
 use crate::source::{Damage, File, Place};
-use crate::sqlite::{Header, Images, Looked, PageNo, Reading, World};
+use crate::sqlite::{Header, Images, Looked, Reading};
+
+/// For a key's row the row in the table that supersedes it.
+type Superseded = HashMap<(KeyId, i64), i64, foldhash::fast::RandomState>;
 
 /// What rows are made of while they are made.
 pub(super) struct Merge<'a> {
@@ -34,8 +37,8 @@ pub(super) struct Merge<'a> {
     pub proofs: Proofs,
     pub compact_key: Option<KeyId>,
     pub compact_revision: Option<i64>,
-    /// For a key's row the row in the table that supersedes it.
-    superseded: HashMap<(KeyId, i64), i64, foldhash::fast::RandomState>,
+    /// Put together when somebody first asks.
+    superseded: OnceLock<Superseded>,
     /// Whether pages are missing before others, so that page numbers lead to the wrong places.
     pub shifted: bool,
     /// The highest revision ever given, as SQLite's own table has it.
@@ -103,11 +106,19 @@ pub(super) fn missing_at_start(db: &File) -> Option<usize> {
 impl<'a> Merge<'a> {
     fn gather(images: &'a Images) -> Self {
         let looked = images.all();
-        let ((facts, of_facts), (copies, shifts)) =
-            rayon::join(|| facts::all(images, &looked), || whole_copies(images, &looked));
-        let mut names: Vec<Names> = copies.par_chunks(COPIES_PER_TASK).map(|copies| names(images, copies)).collect();
-        names.extend(of_facts);
-        let (keys, mut ids) = Keys::of_parts(&names);
+        let Gathered { copies, mut names, facts, sequence } = gather::all(images, &looked);
+        let parts = copies.len();
+        let ((copies, shifts), (keys, ids)) =
+            rayon::join(|| whole_copies(images, &looked, copies), || Keys::of_parts(&names));
+        let (keys, mut ids) = if shifts.is_any() {
+            // Other copies were found with them, and other names.
+            let of_copies =
+                copies.par_chunks(COPIES_PER_TASK).map(|copies| names_of(images, copies)).collect::<Vec<_>>();
+            names.splice(..parts, of_copies);
+            Keys::of_parts(&names)
+        } else {
+            (keys, ids)
+        };
         drop(names);
         let facts = facts.numbered(ids.get(copies.len()..).unwrap_or_default());
         ids.truncate(copies.len());
@@ -123,15 +134,14 @@ impl<'a> Merge<'a> {
             proofs,
             compact_key,
             compact_revision: None,
-            superseded: HashMap::default(),
+            superseded: OnceLock::new(),
             shifted: shifts.is_any(),
-            sequence: finish::sequence(images, &looked),
+            sequence,
         };
         merge.compact_revision = merge.find_compact_revision();
         merge.correct_ids();
         let highest = merge.highest();
         ids::infer(&mut merge.copies, highest);
-        merge.superseded = merge.find_superseded();
         merge
     }
 
@@ -199,11 +209,11 @@ impl<'a> Merge<'a> {
         });
     }
 
-    fn find_superseded(&self) -> HashMap<(KeyId, i64), i64, foldhash::fast::RandomState> {
+    fn find_superseded(&self) -> Superseded {
         let in_use = self.copies.iter().zip(&self.key_of).filter(|(copy, _)| copy.standing <= Standing::Unknown);
         let rows = in_use.filter(|(copy, key)| copy.prev_revision > 0 && Some(**key) != self.compact_key);
         let mut superseded =
-            HashMap::with_capacity_and_hasher(self.copies.len(), foldhash::fast::RandomState::default());
+            Superseded::with_capacity_and_hasher(self.copies.len(), foldhash::fast::RandomState::default());
         superseded.extend(rows.filter_map(|(copy, &key)| Some(((key, copy.prev_revision), copy.id?))));
         superseded
     }
@@ -221,7 +231,8 @@ impl<'a> Merge<'a> {
 
     /// The row of the table that supersedes another one.
     pub fn next(&self, key: KeyId, id: i64) -> Option<i64> {
-        self.superseded.get(&(key, id)).copied().or_else(|| self.witnesses.successor(key, id))
+        let superseded = self.superseded.get_or_init(|| self.find_superseded());
+        superseded.get(&(key, id)).copied().or_else(|| self.witnesses.successor(key, id))
     }
 
     /// All copies that have a revision, ascending, and of one revision the best first.
@@ -231,7 +242,7 @@ impl<'a> Merge<'a> {
         let rank = |at: u32| {
             let copy = self.copies.get(at as usize);
             copy.map(|copy| {
-                (copy.standing, copy.out_of_order, copy.value_check == Check::Bad, copy.old_check == Check::Bad)
+                (copy.standing, copy.out_of_order, copy.value_check == Check::Broken, copy.old_check == Check::Broken)
             })
         };
         order.par_sort_by(|&(a, x), &(b, y)| a.cmp(&b).then_with(|| rank(x).cmp(&rank(y))).then(x.cmp(&y)));
@@ -252,20 +263,7 @@ impl<'a> Merge<'a> {
         let key = self.key(base);
         let base = if compact == Some(key) { self.newest_compact_row(group()).unwrap_or(base) } else { base };
         let copy = self.copies.get(base as usize)?;
-        let mut row = Row {
-            id: Some(id),
-            key,
-            created: Some(copy.created),
-            deleted: Some(copy.deleted),
-            create_revision: Some(copy.create_revision),
-            prev_revision: Some(copy.prev_revision),
-            lease: Some(copy.lease),
-            value: Held::Lost,
-            old_value: Held::Lost,
-            evidence: evidence(copy.standing),
-            source: source(copy.standing),
-            confirmed: false,
-        };
+        let mut row = copy.row(Some(id), key, evidence(copy.standing), source(copy.standing));
         let in_table = self.is_in_table(copy, key, id);
         let proven = witness.is_some_and(|witness| witness.name.has(key));
         if !in_table && copy.standing <= Standing::Unknown {
@@ -280,8 +278,8 @@ impl<'a> Merge<'a> {
         }
         // One index has it and another has not: a copy taken while compaction ran. Nobody can say whether it is gone, but
         // compaction takes no put that nothing supersedes.
-        let may_be_taken = copy.deleted || self.next(key, id).is_some();
-        if in_table && may_be_taken && compact != Some(key) && self.is_passed_over(id) {
+        let may_be_taken = || copy.deleted || self.next(key, id).is_some();
+        if in_table && compact != Some(key) && self.is_passed_over(id) && may_be_taken() {
             row.evidence = Evidence::Doubtful;
         }
         let prev = copy.prev_revision;
@@ -318,9 +316,9 @@ impl<'a> Merge<'a> {
             return true;
         }
         let dead = self.witnesses.is_denied(id) && self.compact_revision.is_some_and(|compact| id <= compact)
-            || self.is_compacted(key, id, copy.deleted)
+            || !self.images.freelist().complete
                 && self.witnesses.of(id).is_none()
-                && !self.images.freelist().complete;
+                && self.is_compacted(key, id, copy.deleted);
         match copy.standing {
             _ if copy.out_of_order || dead => false,
             Standing::Present | Standing::Log => true,
@@ -371,7 +369,7 @@ impl<'a> Merge<'a> {
             let Some(copy) = self.copies.get(at as usize) else { continue };
             let (range, check) = copy.column(column);
             let Some(range) = range else { return (Held::Null, Some(copy.standing)) };
-            if check != Check::Bad {
+            if check != Check::Broken {
                 return (Held::Known(value_ref(at, column, range)), Some(copy.standing));
             }
             if copy.payload.reaches(range) {
@@ -402,7 +400,7 @@ impl<'a> Merge<'a> {
 /// Copies whose names one task gathers.
 const COPIES_PER_TASK: usize = 4096;
 
-fn names(images: &Images, copies: &[Copy]) -> Names {
+fn names_of(images: &Images, copies: &[Copy]) -> Names {
     let mut names = Names::default();
     copies.iter().for_each(|copy| names.push(copy.name(images)));
     names
@@ -431,8 +429,9 @@ fn is_impossible(row: &Row) -> bool {
 }
 
 /// All copies, followed with the shifts that most of them hold with.
-fn whole_copies(images: &Images, looked: &[Looked<'_>]) -> (Vec<Copy>, Shifts) {
-    let mut copies = copies::all(images, looked, &Shifts::default());
+fn whole_copies(images: &Images, looked: &[Looked<'_>], parts: Vec<Vec<Copy>>) -> (Vec<Copy>, Shifts) {
+    let mut copies = Vec::with_capacity(parts.iter().map(Vec::len).sum());
+    parts.into_iter().for_each(|mut part| copies.append(&mut part));
     let shifts = shifts::learn(images, &copies);
     if shifts.is_any() {
         copies = copies::all(images, looked, &shifts);
@@ -457,67 +456,4 @@ fn source(standing: Standing) -> Source {
         Standing::Past | Standing::Unproven => Source::Past,
         Standing::Remains => Source::Remains,
     }
-}
-
-/// Of rows that are no more and go on in the same bytes, the one that was written last had them last.
-fn refuse_pages_used_again(images: &Images, copies: &mut [Copy]) {
-    let is_past = |copy: &Copy| copy.standing > Standing::Unknown && !copy.payload.chain().is_empty();
-    let mut last: HashMap<u64, &Copy, foldhash::fast::RandomState> = HashMap::default();
-    for copy in copies.iter().filter(|copy| is_past(copy)) {
-        for &place in copy.payload.chain() {
-            let owner = last.entry(place).or_insert(copy);
-            if copy.id > owner.id {
-                *owner = copy;
-            }
-        }
-    }
-    let is_same =
-        |a: &Copy, b: &Copy| a.id == b.id || a.prev_revision == b.prev_revision && a.name(images) == b.name(images);
-    let is_taken = |copy: &Copy| {
-        let places = copy.payload.chain().iter();
-        is_past(copy) && places.filter_map(|place| last.get(place)).any(|owner| !is_same(owner, copy))
-    };
-    let taken: Vec<bool> = copies.par_iter().map(is_taken).collect();
-    copies.iter_mut().zip(taken).filter(|(_, taken)| *taken).for_each(|(copy, _)| copy.doubt_chain());
-}
-
-/// An overflow page belongs to one row. A copy that is not in use and goes on in pages of a row that is, lost its own; of
-/// two rows in use that claim one page neither can be believed beyond its cell. That its content closes proves nothing: objects
-/// of one kind and length close in each other's pages.
-fn refuse_taken_pages(images: &Images, copies: &mut [Copy]) {
-    refuse_pages_used_again(images, copies);
-    let in_use = |copy: &Copy| copy.standing <= Standing::Unknown;
-    let mut owners: Vec<(PageNo, Option<i64>)> = copies
-        .par_iter()
-        .filter(|copy| in_use(copy) && copy.world == World::Current && !copy.payload.chain().is_empty())
-        .flat_map_iter(|copy| copy.payload.pages(images).map(|page| (page, copy.id)))
-        .collect();
-    owners.par_sort_by_key(|&(page, _)| page);
-    // A page that several rows claim has no owner.
-    owners.dedup_by(|(page, id), (kept, owner)| {
-        let again = page == kept;
-        if again && id != owner {
-            *owner = None;
-        }
-        again
-    });
-    let owner = |page: PageNo| {
-        let at = owners.binary_search_by_key(&page, |&(page, _)| page).ok()?;
-        owners.get(at).map(|&(_, owner)| owner)
-    };
-    let has_shared = owners.iter().any(|(_, owner)| owner.is_none());
-    copies.par_iter_mut().filter(|copy| !copy.payload.chain().is_empty()).for_each(|copy| {
-        let in_use = in_use(copy);
-        if in_use && !has_shared {
-            return;
-        }
-        let is_foreign = |owner: Option<i64>| if in_use { owner.is_none() } else { owner != copy.id };
-        if !copy.payload.pages(images).filter_map(owner).any(is_foreign) {
-            return;
-        }
-        if !in_use && copy.world == World::Current {
-            copy.payload.cut_to_cell();
-        }
-        copy.doubt_chain();
-    });
 }

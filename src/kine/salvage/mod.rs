@@ -11,6 +11,7 @@ mod content;
 mod copies;
 mod facts;
 mod finish;
+mod gather;
 mod ids;
 mod merge;
 mod newest;
@@ -19,6 +20,7 @@ mod rebuild;
 mod record;
 mod shifts;
 mod sorted;
+mod taken;
 mod witness;
 
 use std::borrow::Cow;

@@ -3,8 +3,6 @@
 //! Each row stands in several indexes that are sorted by name or by `prev_revision`. Where two entries follow each other in
 //! pages that are whole, nothing stands between them, lost rows or not.
 
-use rayon::prelude::*;
-
 use super::facts::{Fact, Facts, IndexKind};
 use super::sorted::Sorted;
 use crate::model::KeyId;
@@ -108,10 +106,11 @@ impl Proofs {
             }
         }
         let mut proofs = walk.proofs;
-        proofs.last.par_sort_unstable();
+        // Each index is in order: what is there are a few runs.
+        proofs.last.sort();
         proofs.current.sort_unstable();
         proofs.covered.sort_unstable();
-        proofs.names.par_sort_unstable();
+        proofs.names.sort();
         proofs.ids = Sorted::new(proofs.names.iter().map(|&(_, id, _)| id).collect());
         proofs
     }

@@ -4,12 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
-use super::content::{Check, check};
-use super::copies::Copy;
+use super::content::check;
 use super::merge::{Merge, Merged, value_ref};
 use super::{Held, HowKnown, Missing, Row, Source};
 use crate::kine::rows::Column;
-use crate::model::{Evidence, KeyId, ValueRef};
+use crate::model::{Check, Evidence, KeyId, ValueRef};
 
 /// Rows of the table, rows of the past, and what is missing.
 pub(super) type Found = (Vec<Row>, Vec<Row>, Vec<Missing>);
@@ -18,8 +17,8 @@ pub(super) type Found = (Vec<Row>, Vec<Row>, Vec<Missing>);
 pub(super) fn all(merge: &Merge<'_>) -> Found {
     let order = merge.in_order();
     let merged = order.par_chunk_by(|a, b| a.0 == b.0).filter_map(|group| merge.one(group));
-    let parts = merged.fold(Part::default, Part::with);
-    let Part { rows, past, alternatives } = parts.reduce(Part::default, Part::and);
+    let parts: Vec<Part> = merged.fold(Part::default, Part::with).collect();
+    let Part { rows, past, alternatives } = Part::all(parts);
     let mut by_id = ById::with_capacity_and_hasher(rows.len(), foldhash::fast::RandomState::default());
     by_id.extend(rows.iter().enumerate().filter_map(|(at, row)| Some((row.id?, at))));
     let past_ids = past.iter().filter_map(|row| row.id).collect();
@@ -60,11 +59,15 @@ impl Part {
         self
     }
 
-    fn and(mut self, mut behind: Self) -> Self {
-        self.rows.append(&mut behind.rows);
-        self.past.append(&mut behind.past);
-        self.alternatives.append(&mut behind.alternatives);
-        self
+    fn all(parts: Vec<Self>) -> Self {
+        let mut all = Self::default();
+        all.rows.reserve(parts.iter().map(|part| part.rows.len()).sum());
+        for mut part in parts {
+            all.rows.append(&mut part.rows);
+            all.past.append(&mut part.past);
+            all.alternatives.append(&mut part.alternatives);
+        }
+        all
     }
 }
 
@@ -316,11 +319,11 @@ impl Rebuild {
             let key = merge.key(at);
             let Some(copy) = merge.copies.get(at as usize) else { continue };
             let (value_check, old_check) = (copy.value_check, copy.old_check);
-            let row = remains(copy, key);
+            let row = copy.row(None, key, Evidence::Carved, Source::Remains);
             let of = |column| copy.column(column).0.as_ref().map(|range| Held::Known(value_ref(at, column, range)));
-            let old_value = of(Column::OldValue).filter(|_| old_check != Check::Bad).unwrap_or(Held::Lost);
+            let old_value = of(Column::OldValue).filter(|_| old_check != Check::Broken).unwrap_or(Held::Lost);
             let row = Row { old_value, ..row };
-            if value_check != Check::Bad && known.insert((key, row.prev_revision.unwrap_or(0))) {
+            if value_check != Check::Broken && known.insert((key, row.prev_revision.unwrap_or(0))) {
                 let value = of(Column::Value).unwrap_or(Held::Null);
                 self.past.push(Row { value, ..row });
             }
@@ -372,23 +375,6 @@ impl Rebuild {
         let mut missing: Vec<Missing> = missing.into_values().collect();
         missing.sort_by_key(|missing| missing.id);
         missing
-    }
-}
-
-fn remains(copy: &Copy, key: KeyId) -> Row {
-    Row {
-        id: None,
-        key,
-        created: Some(copy.created),
-        deleted: Some(copy.deleted),
-        create_revision: Some(copy.create_revision),
-        prev_revision: Some(copy.prev_revision),
-        lease: Some(copy.lease),
-        value: Held::Null,
-        old_value: Held::Null,
-        evidence: Evidence::Carved,
-        source: Source::Remains,
-        confirmed: false,
     }
 }
 

@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use super::chain::{Payload, Shifts};
-use super::content::Check;
 use super::copies::{Copy, Standing};
+use crate::model::Check;
 use crate::sqlite::Images;
 
 /// The largest shift that is looked for, in pages.
@@ -22,7 +22,7 @@ pub(super) fn learn(images: &Images, copies: &[Copy]) -> Shifts {
         let pages = images.geometry().overflow_pages(copy.cell.len, copy.cell.local);
         copy.standing <= Standing::Unknown && copy.cell.overflow.is_some() && pages <= LONGEST
     };
-    let is_good = |copy: &Copy| copy.payload.is_whole() && copy.value_check != Check::Bad;
+    let is_good = |copy: &Copy| copy.payload.is_whole() && copy.value_check != Check::Broken;
     let broken: Vec<&Copy> = copies.iter().filter(of_now).filter(|copy| !is_good(copy)).collect();
     if broken.len() < QUORUM {
         return Shifts::default();

@@ -7,29 +7,36 @@ use rayon::prelude::*;
 #[derive(Default)]
 pub(super) struct Sorted {
     ids: Vec<i64>,
-    /// For each of as many equal parts of the range as there are revisions, the place of its first one; and the end.
+    /// For each part of the range the place of its first one; and the end.
     starts: Vec<u32>,
-    first: i64,
-    span: u128,
+    first: u64,
+    /// The parts are as long as two to this power: so long that there are at most twice as many as revisions.
+    shift: u32,
+}
+
+/// A revision as a number that sorts as it does.
+fn unsigned(id: i64) -> u64 {
+    id.cast_unsigned() ^ 1 << 63
 }
 
 impl Sorted {
     pub fn new(mut ids: Vec<i64>) -> Self {
-        ids.par_sort_unstable();
+        if !ids.is_sorted() {
+            ids = in_order(ids);
+        }
         ids.dedup();
         let (Some(&first), Some(&last)) = (ids.first(), ids.last()) else { return Self::default() };
-        let span = (i128::from(last) - i128::from(first)).unsigned_abs() + 1;
-        let mut sorted = Self { ids, starts: Vec::new(), first, span };
-        let mut starts = Vec::with_capacity(sorted.ids.len() + 1);
-        for (place, &id) in (0u32..).zip(&sorted.ids) {
-            let part = sorted.part(id).unwrap_or(0);
-            while starts.len() <= part {
+        let (first, span) = (unsigned(first), unsigned(last) - unsigned(first));
+        let shift = (0..63).find(|&shift| span >> shift <= 2 * ids.len() as u64).unwrap_or(63);
+        let mut starts = Vec::with_capacity((span >> shift) as usize + 2);
+        for (place, &id) in (0u32..).zip(&ids) {
+            let part = (unsigned(id) - first) >> shift;
+            while starts.len() as u64 <= part {
                 starts.push(place);
             }
         }
-        starts.resize(sorted.ids.len() + 1, sorted.ids.len() as u32);
-        sorted.starts = starts;
-        sorted
+        starts.push(ids.len() as u32);
+        Self { ids, starts, first, shift }
     }
 
     pub fn len(&self) -> usize {
@@ -40,21 +47,40 @@ impl Sorted {
         self.ids.iter().copied()
     }
 
-    fn part(&self, id: i64) -> Option<usize> {
-        let distance = u128::try_from(i128::from(id) - i128::from(self.first)).ok().filter(|&at| at < self.span)?;
-        if self.span == self.ids.len() as u128 {
-            return usize::try_from(distance).ok();
-        }
-        usize::try_from(distance * self.ids.len() as u128 / self.span).ok()
-    }
-
     /// The place of a revision.
     pub fn place(&self, id: i64) -> Option<usize> {
-        let part = self.part(id)?;
+        let part = usize::try_from(unsigned(id).checked_sub(self.first)? >> self.shift).ok()?;
         let (start, end) = (*self.starts.get(part)? as usize, *self.starts.get(part + 1)? as usize);
         let there = self.ids.get(start..end)?.binary_search(&id).ok()?;
         Some(start + there)
     }
+}
+
+/// Puts revisions in order; most of them come several times, and few are missing between them.
+fn in_order(mut ids: Vec<i64>) -> Vec<i64> {
+    const BITS: i64 = 64;
+    let lowest = ids.iter().copied().min().unwrap_or(0);
+    let span = ids.iter().copied().max().unwrap_or(0).checked_sub(lowest);
+    let Some(words) = span.map(|span| span / BITS + 1).filter(|&words| words as u64 <= ids.len() as u64) else {
+        ids.par_sort_unstable();
+        return ids;
+    };
+    let mut marked = vec![0_u64; words as usize];
+    for id in &ids {
+        let at = id - lowest;
+        if let Some(word) = marked.get_mut((at / BITS) as usize) {
+            *word |= 1 << (at % BITS);
+        }
+    }
+    ids.clear();
+    for (word, first) in marked.iter().zip((lowest..).step_by(BITS as usize)) {
+        let mut left = *word;
+        while left != 0 {
+            ids.push(first + i64::from(left.trailing_zeros()));
+            left &= left - 1;
+        }
+    }
+    ids
 }
 
 #[cfg(test)]

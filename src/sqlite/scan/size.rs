@@ -7,7 +7,7 @@ use super::super::header::{Geometry, Header, PageNo, PageSize};
 use super::super::page::{BtreePage, PageKind};
 
 /// Pages looked at for each size.
-const SAMPLE: usize = 1024;
+const SAMPLE: usize = 512;
 
 /// The geometry that most leaf pages agree with; the header's own unless the pages refute it.
 pub(super) fn geometry(main: &[u8], wal: Option<PageSize>) -> Geometry {
