@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
+use super::Options;
+use super::losses::{Losses, nameless, object};
 use super::report::{ByEvidence, HowLost, Lost, Report, Unproven, WalVerdict};
-use super::{Object, Options};
 use crate::kine::salvage::{Held, HowKnown, Row, Salvage};
 use crate::kine::{self, NewRow};
-use crate::kube::resources::{Identity, Registry};
+use crate::kube::resources::Registry;
 use crate::model::{Contents, Evidence, KeyId, is_gap};
 use crate::ops::convert::{self, Plan, PlanError, Rows};
 use crate::sqlite::{Reading, WalFit};
@@ -27,15 +28,7 @@ pub(super) fn decide(salvage: &Salvage, options: &Options, writes: bool) -> (Rep
         };
         match missing.key {
             Some(key) => missing_of.entry(key).or_default().push((missing.id, how)),
-            None => found.losses.lost.push(Lost {
-                key: None,
-                object: None,
-                revision: missing.id,
-                how,
-                newest: true,
-                last_good_revision: None,
-                used: false,
-            }),
+            None => found.losses.lost.push(nameless(missing.id, how)),
         }
     }
     let registry = Registry::new([]);
@@ -84,8 +77,7 @@ struct Decided {
 
 impl Decided {
     fn and(mut self, mut others: Self) -> Self {
-        self.losses.lost.append(&mut others.losses.lost);
-        self.losses.unproven.append(&mut others.losses.unproven);
+        self.losses.append(&mut others.losses);
         self.write.append(&mut others.write);
         self.live_keys += others.live_keys;
         self
@@ -205,13 +197,6 @@ fn stored(row: &Row) -> Option<kine::Row> {
     })
 }
 
-/// What is lost, and what may be older than it looks.
-#[derive(Default)]
-struct Losses {
-    lost: Vec<Lost>,
-    unproven: Vec<Unproven>,
-}
-
 /// One key: its rows, ascending, and the revisions of it that are missing.
 struct One<'a> {
     salvage: &'a Salvage,
@@ -289,22 +274,6 @@ impl One<'_> {
             write.extend(good.iter().map(|row| **row));
         }
         *live_keys += u64::from(good.last().is_some_and(|row| row.deleted == Some(false)));
-    }
-}
-
-/// What a key is.
-pub(super) fn object(registry: &Registry, name: &[u8]) -> Option<Object> {
-    match registry.identify(name) {
-        Identity::Object(object) => Some(Object {
-            kind: object.resource.kind_name(),
-            namespace: object.namespace.map(str::to_owned),
-            name: object.name.to_owned(),
-        }),
-        Identity::Unlisted { group, plural, rest } => {
-            let kind = if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") };
-            Some(Object { kind, namespace: None, name: rest.to_owned() })
-        }
-        _ => None,
     }
 }
 
