@@ -156,8 +156,8 @@ impl Pages {
     /// Where the last page in use begins.
     pub fn last_used(&self) -> usize {
         let census = self.bolt.census(&mut Vec::new());
-        let used = (0..census.pages).map(BoltPage::new).filter(|page| census.used.contains(*page));
-        used.last().unwrap().get() as usize * PAGE
+        let mut used = (0..census.pages).map(BoltPage::new).rev().filter(|page| census.used.contains(*page));
+        used.next().unwrap().get() as usize * PAGE
     }
 
     /// Adds a page that nobody uses.
