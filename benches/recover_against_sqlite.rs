@@ -1,11 +1,16 @@
 //! `recover` of a large state.db that lost 5 % of its pages, as a whole process, against `.recover` of SQLite's own shell: the
 //! report against its SQL text, which is thrown away, and a new store against its text loaded into a new database. A new store
-//! is read back and synced, which takes as long as the disk; in a directory in memory it does not.
+//! is read back and synced, which takes as long as the disk; so both outputs are made in a directory in memory as well
+//! (`KINESCOPE_BENCH_MEMORY`, by default /dev/shm).
+//!
+//! Each measurement begins with a pair that is not counted: a virtual machine gives idle memory back to its host, and to fetch it
+//! takes longer than to search the file.
 //!
 //! The shell must be built with SQLITE_ENABLE_DBPAGE_VTAB; those of Debian 11 and 12 are not. From Debian's source package:
 //! `CFLAGS="-O2 -DSQLITE_ENABLE_DBPAGE_VTAB" ./configure --disable-tcl && make sqlite3`.
 //!
-//! `KINESCOPE_SQLITE3=path/to/sqlite3 KINESCOPE_BENCH_KEYS=54000 cargo bench --bench recover_against_sqlite` (1 GB)
+//! `KINESCOPE_SQLITE3=path/to/sqlite3 KINESCOPE_BENCH_KEYS=54000 cargo bench --bench recover_against_sqlite` (1 GB); behind
+//! `--` one may ask for `report`, `disk` or `memory` alone.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::panic, clippy::indexing_slicing)]
 
 mod measure;
@@ -49,11 +54,12 @@ fn took(command: &mut Command, code: i32) -> Duration {
     started.elapsed()
 }
 
-fn ours(damaged: &Path) -> Duration {
-    let target = directory().join("recovered.db");
-    let mut command = kinescope();
-    command.arg("recover").arg(damaged).arg("-o").arg(target).arg("--force").stdout(Stdio::null());
-    took(&mut command, 3)
+/// A new store in a directory.
+fn ours(damaged: &Path, directory: &Path) -> Duration {
+    let target = directory.join("recovered.db");
+    let took = took(kinescope().arg("recover").arg(damaged).arg("-o").arg(&target).stdout(Stdio::null()), 3);
+    std::fs::remove_file(target).unwrap();
+    took
 }
 
 fn report(damaged: &Path) -> Duration {
@@ -64,8 +70,8 @@ fn text(damaged: &Path) -> Duration {
     took(Command::new(shell()).arg(damaged).arg(".recover").stdout(Stdio::null()), 0)
 }
 
-fn loaded(damaged: &Path) -> Duration {
-    let target = directory().join("recovered-by-sqlite.db");
+fn loaded(damaged: &Path, directory: &Path) -> Duration {
+    let target = directory.join("recovered-by-sqlite.db");
     let _ = std::fs::remove_file(&target);
     let started = Instant::now();
     let mut recover = Command::new(shell()).arg(damaged).arg(".recover").stdout(Stdio::piped()).spawn().unwrap();
@@ -77,10 +83,25 @@ fn loaded(damaged: &Path) -> Duration {
     took
 }
 
+/// Compares what two take, after each was run once.
+fn compare(what: &str, mut a: impl FnMut() -> Duration, mut b: impl FnMut() -> Duration) {
+    a();
+    b();
+    tell(what, &ratios(PAIRS, a, b));
+}
+
 fn main() {
+    let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let wanted = |part: &str| asked.is_empty() || asked.iter().any(|asked| asked == part);
     let damaged = damaged();
     println!("ratios: minimum / median / maximum of {PAIRS} pairs, everything in the page cache");
-    tell(".recover as text against the report of recover", &ratios(PAIRS, || text(&damaged), || report(&damaged)));
-    tell(".recover as text against recover -o", &ratios(PAIRS, || text(&damaged), || ours(&damaged)));
-    tell(".recover into a database against recover -o", &ratios(PAIRS, || loaded(&damaged), || ours(&damaged)));
+    if wanted("report") {
+        compare(".recover as text against the report of recover", || text(&damaged), || report(&damaged));
+    }
+    let memory = std::env::var_os("KINESCOPE_BENCH_MEMORY").map_or_else(|| PathBuf::from("/dev/shm"), PathBuf::from);
+    for (part, place) in [("disk", directory()), ("memory", memory)].iter().filter(|(part, _)| wanted(part)) {
+        let ours = || ours(&damaged, place);
+        compare(&format!("{part}: .recover as text against recover -o"), || text(&damaged), ours);
+        compare(&format!("{part}: .recover into a database against recover -o"), || loaded(&damaged, place), ours);
+    }
 }

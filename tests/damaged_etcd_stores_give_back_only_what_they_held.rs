@@ -487,6 +487,37 @@ fn broken(dir: &Path, damage: impl FnOnce(&mut Vec<u8>)) -> std::path::PathBuf {
 }
 
 #[test]
+fn real_etcd_starts_on_what_is_left_after_every_kind_of_damage() {
+    let Some(etcd) = engines::etcd(EtcdVersion::V3_6) else { return };
+    // A store that was never compacted, and one that was.
+    for store in stores().into_iter().skip(4) {
+        for (scenario, _, damage) in SCENARIOS {
+            let what = format!("{}: {scenario}", store.name);
+            let dir = tempfile::tempdir().unwrap();
+            let mut db = store.db.clone();
+            damage(&mut db, &mut Dice(0x1e37_79b9_7f4a));
+            let options =
+                Options { to: Some(Target::EtcdSnapshot), last_known_good: true, force: true, ..Options::default() };
+            let snapshot = dir.path().join("recovered.snapshot");
+            let report = recover::recover(&found(&db, &[]), Some(&snapshot), &options, &mut |_, _, _| true).unwrap();
+            let written =
+                present_of(etcd::Store::open(&file("w", &std::fs::read(&snapshot).unwrap())).unwrap().history());
+            let data_dir = dir.path().join("etcd");
+            etcd.restore(&snapshot, &data_dir, &[]).unwrap();
+            let served = etcd.start(&data_dir);
+            let listed = served.list("/registry/").unwrap();
+            let listed: Present = listed.kvs.into_iter().map(|kv| (kv.key, (kv.mod_revision, kv.value))).collect();
+            let should: Present = written.into_iter().filter(|(key, _)| key.starts_with(b"/registry/")).collect();
+            assert!(listed == should, "{what}: {} served of {}", listed.len(), should.len());
+            // It goes on where the store ends, and gives no revision twice.
+            let next = served.put("/registry/example/after-the-recovery", "x").unwrap();
+            assert!(next > report.current_revision, "{what}: {next} behind {}", report.current_revision);
+            served.stop();
+        }
+    }
+}
+
+#[test]
 fn real_engines_start_on_what_is_written() {
     let (Some(kine), Some(etcd)) = (engines::kine(KineVersion::V0_16), engines::etcd(EtcdVersion::V3_6)) else {
         return;

@@ -12,7 +12,8 @@ const ROOMS: [&str; 4] = ["bolt", "sqlite", "etcd", "kine"];
 const OTHERS: [&str; 6] = ["etcd-cluster", "log-entry", "log-frame", "orphan-page", "page-remains", "past-page"];
 
 /// Names without a hyphen, which no pattern tells from other words.
-const PLAIN: [&str; 6] = ["cell", "header", "record", "schema", "shifted", "trailer"];
+const PLAIN: [&str; 10] =
+    ["cell", "depth", "freeblock", "freelist", "header", "record", "schema", "shifted", "trailer", "truncated"];
 
 fn below(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());

@@ -15,7 +15,8 @@ use fixtures::{base64, json_lines, listing, unpacked};
 use kinescope::model::Evidence;
 use kinescope::ops::store;
 use kinescope::ops::undelete::{Source, Undeleted, Wanted, undelete};
-use kinescope::source::Choice;
+use kinescope::source::{Bytes, Choice, FileName};
+use kinescope::sqlite::{Database, PageNo, PageUse};
 use serde_json::Value;
 
 fn found(path: &Path) -> Undeleted {
@@ -277,4 +278,77 @@ fn what_was_deleted_is_extracted_as_it_was() {
     let list = run(["undelete", "--json", state.to_str().unwrap()]).exits(0).lines();
     let names: BTreeSet<&str> = list.iter().map(|line| line["key"].as_str().unwrap()).collect();
     assert!(names.contains("/registry/secrets/shop/db") && names.contains("/registry/configmaps/shop/tricky"));
+}
+
+/// Where in its page the bytes of a row are that is no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Freed {
+    /// In a freeblock, which has overwritten its first bytes.
+    Freeblock,
+    /// Between the cell pointers and the cells.
+    Gap,
+}
+
+/// Says where bytes are that stand once in a database, in a page that is in use.
+fn freed_at(state: &Path, marker: &[u8]) -> Freed {
+    let bytes = std::fs::read(state).unwrap();
+    let found: Vec<usize> = memchr::memmem::find_iter(&bytes, marker).collect();
+    let [at] = found[..] else { panic!("{found:?}") };
+    let database = Database::open(FileName::new("state.db"), Bytes::from(bytes), None).unwrap();
+    let no = PageNo::new((at / 4096 + 1) as u32).unwrap();
+    assert_eq!(database.census().page(no), PageUse::TableLeaf, "a page in use");
+    let page = database.btree_page(no).unwrap();
+    let inside = at as u32 % 4096;
+    let blocks = page.freeblocks().unwrap();
+    if blocks.iter().any(|&(start, end)| (u32::from(start)..end).contains(&inside)) {
+        return Freed::Freeblock;
+    }
+    assert!((page.pointers_end() as u32..page.content_start()).contains(&inside));
+    Freed::Gap
+}
+
+#[test]
+fn a_compacted_row_in_the_free_bytes_of_a_live_page_is_found() {
+    const KEY: &str = "/registry/example.org/things/default/freed";
+    let value = format!(
+        "{{\"apiVersion\":\"example.org/v1\",\"kind\":\"Thing\",\"metadata\":{{\"name\":\"freed\",\"namespace\":\"default\"}},\
+         \"spec\":{{\"marker\":\"{}\"}}}}",
+        "only here".repeat(30)
+    );
+    for place in [Freed::Freeblock, Freed::Gap] {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state.db");
+        std::fs::copy(unpacked("kine-0.11").join("early.backup.db"), &state).unwrap();
+        let table = rusqlite::Connection::open(&state).unwrap();
+        // As go-sqlite3 has it, with which kine is built.
+        table.execute_batch("PRAGMA secure_delete = OFF").unwrap();
+        let insert = "INSERT INTO kine (name, created, deleted, create_revision, prev_revision, lease, value, old_value) \
+                      VALUES (?, ?, ?, ?, ?, 0, ?, NULL)";
+        let put = |key: &str, value: &str| {
+            table.execute(insert, rusqlite::params![key, 1, 0, 0, 0, value.as_bytes()]).unwrap();
+            table.last_insert_rowid()
+        };
+        // The first one begins a page, so that those behind it stand there too.
+        put("/registry/example.org/things/default/first", &format!("{{\"a\":\"{}\"}}", "x".repeat(2500)));
+        let row = put(KEY, &value);
+        if place == Freed::Freeblock {
+            put("/registry/example.org/things/default/behind", "{}");
+        }
+        table.execute(insert, rusqlite::params![KEY, 0, 1, row, row, None::<Vec<u8>>]).unwrap();
+        let tombstone = table.last_insert_rowid();
+        // As kine compacts.
+        table.execute("UPDATE kine SET prev_revision = ? WHERE name = 'compact_rev_key'", [tombstone]).unwrap();
+        for id in [tombstone, row] {
+            assert_eq!(table.execute("DELETE FROM kine WHERE id = ?", [id]).unwrap(), 1);
+        }
+        table.close().unwrap();
+        assert_eq!(freed_at(&state, b"only hereonly here\"".as_slice()), place);
+        let all = listed(&found(&state));
+        let one = all.get(KEY).unwrap_or_else(|| panic!("{place:?}: not listed"));
+        assert_eq!((one.source, one.evidence), (Source::Free, Evidence::Carved), "{place:?}");
+        assert_eq!(one.value, value.as_bytes(), "{place:?}");
+        // Where a freeblock has overwritten the revision, it is not made up.
+        assert!(one.revision.is_none_or(|revision| revision == row), "{place:?}: {:?}", one.revision);
+        assert!(place == Freed::Freeblock || one.revision == Some(row));
+    }
 }

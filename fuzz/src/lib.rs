@@ -3,13 +3,13 @@
 //! Each function is the body of one target of cargo-fuzz, and `tests/parsers_stand_whatever_bytes_they_get.rs` runs the same
 //! functions over real stores that were changed.
 
-use kinescope::etcd::salvage::Check;
 use kinescope::k3s::Passphrase;
 use kinescope::k3s::bootstrap::Blob;
 use kinescope::kine;
 use kinescope::kube::minor::Minor;
 use kinescope::kube::show::{View, show};
 use kinescope::kube::sink::Discard;
+use kinescope::model::Check;
 use kinescope::model::History;
 use kinescope::source::{Bytes, File, FileName};
 use kinescope::sqlite::{Database, Reading, Wal};

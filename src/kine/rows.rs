@@ -9,7 +9,7 @@ use crate::source::Damage;
 use crate::sqlite::{Database, Leaf, PayloadRef, SerialType, TableCell};
 
 /// The two columns that hold values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Column {
     /// `value`.
     Value,

@@ -15,6 +15,17 @@ pub enum Evidence {
     Doubtful,
 }
 
+/// What a value says of itself, from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Check {
+    /// Its structure closes at its last byte.
+    Sound,
+    /// It has no structure that could be checked: encrypted, or no object.
+    Plain,
+    /// It is incomplete, or something else stands in it.
+    Broken,
+}
+
 impl Evidence {
     /// The grade's name in JSON.
     pub const fn name(self) -> &'static str {

@@ -17,7 +17,7 @@ mod value;
 
 pub use change::{Change, LeaseRef, Op, Version};
 pub use contents::{Content, Contents, Name};
-pub use evidence::Evidence;
+pub use evidence::{Check, Evidence};
 pub use history::{Counts, Engine, History, HistoryBuilder, Lease, is_gap};
 pub use keys::{KeyId, Keys};
 pub use keyspace::{KeyState, Keyspace};

@@ -57,6 +57,12 @@ pub struct Names {
 }
 
 impl Names {
+    /// How many there are.
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        self.hashes.len()
+    }
+
     /// Takes one more.
     pub fn push(&mut self, name: &[u8]) {
         self.block.push(name);

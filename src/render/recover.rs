@@ -188,17 +188,12 @@ fn unproven_text(report: &Report, lines: &mut Vec<String>) {
     if report.unproven.is_empty() {
         return;
     }
-    let used = report.unproven.iter().any(|unproven| unproven.used);
-    let what = if used { "they are written as they are" } else { "left out (--last-known-good puts them in)" };
     lines.push(format!(
-        "{} of which nothing proves that the newest revision is there, {} as last known: {what}",
+        "{} may be older than they were, and {} more perhaps deleted no longer: nothing proves that their newest revisions are \
+         there",
         text::count_of(live.len(), "object"),
-        text::count_of(deleted.len(), "more deleted one"),
+        text::count(deleted.len() as u64),
     ));
-    let line = |unproven: &&Unproven| {
-        let what = subject(unproven.object.as_ref(), Some(&unproven.key));
-        format!("    {what}: revision {} or a lost one", unproven.revision)
-    };
     let unknown = report.unknown.iter().map(|(from, upto)| upto.saturating_sub(*from).saturating_add(1));
     let unknown = unknown.fold(0_i64, i64::saturating_add);
     if unknown > 0 {
@@ -208,6 +203,18 @@ fn unproven_text(report: &Report, lines: &mut Vec<String>) {
             report.current_revision,
         ));
     }
+    if report.unproven.iter().any(|unproven| unproven.used) {
+        lines.push("    they are written as last known; --json and --report FILE say which".to_owned());
+    } else {
+        let target =
+            report.written.as_ref().map_or_else(|| "DST".to_owned(), |written| format!("{} --force", written.target));
+        lines.push("    they are left out. To write them as last known:".to_owned());
+        lines.push(format!("      kinescope recover {} -o {target} --last-known-good", report.source));
+    }
+    let line = |unproven: &&Unproven| {
+        let what = subject(unproven.object.as_ref(), Some(&unproven.key));
+        format!("    {what}: revision {} or a lost one", unproven.revision)
+    };
     lines.extend(live.iter().take(MOST_SHOWN).map(line));
     if let Some(more) = live.len().checked_sub(MOST_SHOWN).filter(|&more| more > 0) {
         lines.push(format!("    and {} more; --json lists all", text::count(more as u64)));

@@ -417,6 +417,12 @@ impl Wal {
         (frame as u64).saturating_mul(frame_len).saturating_add((WAL_HEADER_LEN + FRAME_HEADER_LEN) as u64)
     }
 
+    /// The frame, counted from 0, that has a byte of the WAL.
+    pub(super) fn frame_at(&self, offset: u64) -> Option<usize> {
+        let frame_len = FRAME_HEADER_LEN as u64 + u64::from(self.header.page_size.get());
+        usize::try_from(offset.checked_sub(WAL_HEADER_LEN as u64)?.checked_div(frame_len)?).ok()
+    }
+
     /// All bytes of the file.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {

@@ -16,13 +16,22 @@ use crate::fixtures::unpacked;
 /// The log of a data directory of the fixtures, without the zeros behind it.
 pub struct Log {
     pub bytes: Vec<u8>,
-    crc: u32,
+    pub crc: u32,
     pub last: u64,
     pub term: u64,
     pub commit: u64,
 }
 
 impl Log {
+    /// A log that begins behind an entry.
+    pub fn behind(last: u64, term: u64) -> Self {
+        let mut log = Self { bytes: Vec::new(), crc: 0, last, term, commit: last };
+        log.record(4, Vec::new());
+        // Node 1 of cluster 1.
+        log.record(1, vec![8, 1, 16, 1]);
+        log
+    }
+
     pub fn real() -> Self {
         let path = unpacked("etcd-3.6").join("final.etcd/member/wal/0000000000000000-0000000000000000.wal");
         let whole = fs::read(path).unwrap();
@@ -42,7 +51,7 @@ impl Log {
         Self { bytes, crc, last: last.index, term: last.term, commit: wal.state.commit }
     }
 
-    fn record(&mut self, kind: i64, data: Vec<u8>) {
+    pub fn record(&mut self, kind: i64, data: Vec<u8>) {
         self.crc = crc32c::crc32c_append(self.crc, &data);
         let record = walpb::Record { r#type: Some(kind), crc: Some(self.crc), data: Some(data.into()) }.encode_to_vec();
         let padding = record.len().next_multiple_of(8) - record.len();

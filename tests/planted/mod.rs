@@ -2,6 +2,7 @@
 //! `doctor` said of both.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub mod bytes;
 pub mod etcd;
 pub mod kine;
 pub mod log;

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use super::cells::{Cell, Content, Fault};
 use super::ranges::{self, Main, joined, unknown_in};
 use super::tree::{Gone, Level, Tree, behind, first_of};
-use super::{Check, Merged, Row, Source};
+use super::{Merged, Row, Source};
 use crate::bolt::{PageKind, PageNo, Scan};
 use crate::etcd::hash::Trailer;
 use crate::etcd::keyvalue::RowKey;
-use crate::model::{Evidence, KeyId, Keys, Lease, Revision};
+use crate::model::{Check, Evidence, KeyId, Keys, Lease, Revision};
 use crate::source::{Damage, FileName, Place};
 
 /// The unit in which disks lose bytes.

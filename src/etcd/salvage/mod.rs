@@ -22,20 +22,10 @@ use super::store::Values;
 use super::wal::Wal;
 use crate::bolt::Scan;
 use crate::model::{
-    Change, Engine, Evidence, History, HistoryBuilder, KeyId, Keys, Lease, LeaseRef, Op, ValueRef, Version, is_gap,
+    Change, Check, Engine, Evidence, History, HistoryBuilder, KeyId, Keys, Lease, LeaseRef, Op, ValueRef, Version,
+    is_gap,
 };
 use crate::source::{Damage, File};
-
-/// What a value says of itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Check {
-    /// Its structure holds to its last byte.
-    Sound,
-    /// It has no structure that could be checked.
-    Plain,
-    /// Something else stands in it.
-    Broken,
-}
 
 /// Where a row was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

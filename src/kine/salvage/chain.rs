@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
-use super::content::{Check, check};
+use super::content::{check, has_structure};
+use crate::model::Check;
 use crate::sqlite::{Images, PageNo, World};
 
 /// A place in the database file, or with this bit in the WAL.
@@ -22,7 +23,7 @@ pub(super) struct Payload {
     /// How many bytes of it are in the cell.
     local: u32,
     /// Where the content of each overflow page begins, as far as the chain holds.
-    chain: Vec<u64>,
+    chain: Box<[u64]>,
     /// The bytes of the payload from the first on that are at hand.
     readable: u32,
     /// Whether the chain has exactly the pages that the length asks for.
@@ -102,57 +103,65 @@ pub(super) struct Cell {
     pub overflow: Option<PageNo>,
 }
 
-/// The pages of a chain so far: few are searched, many are looked up.
+/// The places of a chain so far: few are searched, many are looked up.
 #[derive(Default)]
-struct Seen(HashSet<PageNo, foldhash::fast::RandomState>);
+struct Seen(HashSet<u64, foldhash::fast::RandomState>);
 
 impl Seen {
-    fn insert(&mut self, no: PageNo, pages: &[PageNo]) -> bool {
+    fn insert(&mut self, place: u64, chain: &[u64]) -> bool {
         const FEW: usize = 32;
-        if pages.len() < FEW {
-            return !pages.contains(&no);
+        if chain.len() < FEW {
+            return !chain.contains(&place);
         }
         if self.0.is_empty() {
-            self.0.extend(pages);
+            self.0.extend(chain);
         }
-        self.0.insert(no)
+        self.0.insert(place)
     }
 }
 
 impl Payload {
     /// Follows the chain of a cell.
-    pub fn follow(images: &Images, world: World, cell: &Cell, shifts: &Shifts) -> (Self, Vec<PageNo>) {
+    pub fn follow(images: &Images, world: World, cell: &Cell, shifts: &Shifts) -> Self {
+        /// Room for the chains of most values.
+        const USUAL: usize = 8;
         let mut payload = Self {
             start: place(images, cell.frame, cell.page, cell.start),
             local: cell.local,
-            chain: Vec::new(),
+            chain: Box::default(),
             readable: cell.local,
             whole: cell.len == cell.local,
         };
         // Where pages of the file have moved, a frame does not lie over the page that stands where its number says.
         let world = if cell.frame.is_none() && shifts.is_any() { World::Main } else { world };
-        let mut pages = Vec::new();
         let content = images.geometry().overflow_content();
         let wanted = images.geometry().overflow_pages(cell.len, cell.local);
-        if wanted > images.page_count() {
-            return (payload, pages);
+        if wanted == 0 || wanted > images.page_count() {
+            return payload;
         }
+        let mut chain = Vec::with_capacity((wanted as usize).min(USUAL));
         let mut seen = Seen::default();
         let mut next = cell.overflow;
         for left in (0..wanted).rev() {
             let Some((no, frame, bytes)) = next.and_then(|next| shifts.page(images, world, next)) else { break };
             let Some(link) = bytes.first_chunk::<4>().map(|link| u32::from_be_bytes(*link)) else { break };
             let ends_right = (left == 0) == (link == 0) && link <= images.page_count().saturating_add(64);
-            if !ends_right || !seen.insert(no, &pages) {
+            let place = place(images, frame, no, 4);
+            if !ends_right || !seen.insert(place, &chain) {
                 break;
             }
-            payload.chain.push(place(images, frame, no, 4));
-            pages.push(no);
+            chain.push(place);
             payload.readable = payload.readable.saturating_add(content).min(cell.len);
             payload.whole = left == 0;
             next = PageNo::new(link);
         }
-        (payload, pages)
+        payload.chain = chain.into_boxed_slice();
+        payload
+    }
+
+    /// The pages of the chain by their numbers, as far as it holds.
+    pub fn pages<'p>(&'p self, images: &'p Images) -> impl Iterator<Item = PageNo> + 'p {
+        self.chain.iter().filter_map(|&place| images.page_at(place & IN_WAL != 0, place & !IN_WAL))
     }
 
     /// Where the overflow pages' contents stand, as far as the chain holds.
@@ -172,7 +181,7 @@ impl Payload {
 
     /// Gives up all that lies beyond the cell.
     pub fn cut_to_cell(&mut self) {
-        self.chain.clear();
+        self.chain = Box::default();
         self.readable = self.readable.min(self.local);
         self.whole = false;
     }
@@ -183,21 +192,27 @@ impl Payload {
     }
 
     /// The parts of the file that a range of the payload is made of: place, and length in bytes.
-    fn parts(&self, images: &Images, range: &Range<u32>) -> Vec<(u64, usize)> {
+    fn parts<'p>(&'p self, images: &Images, range: &Range<u32>) -> impl Iterator<Item = (u64, usize)> + 'p {
         let content = images.geometry().overflow_content();
-        let mut parts = Vec::new();
-        let mut push = |place: u64, from: u32, to: u32| {
-            let (start, end) = (range.start.max(from), range.end.min(to));
-            if start < end {
-                parts.push((place + u64::from(start - from), (end - start) as usize));
-            }
-        };
-        push(self.start, 0, self.local);
-        for (at, &place) in (0u32..).zip(&self.chain) {
-            let from = self.local + at * content;
-            push(place, from, from.saturating_add(content));
-        }
-        parts
+        let (start, end) = (range.start, range.end);
+        // The pages before the range are not looked at.
+        let first = start.saturating_sub(self.local).checked_div(content).unwrap_or(0);
+        let pages = (first..).zip(self.chain.get(first as usize..).unwrap_or_default());
+        let pages = pages.map(move |(at, &place)| {
+            let from = self.local.saturating_add(at.saturating_mul(content));
+            (place, from, from.saturating_add(content))
+        });
+        let all = std::iter::once((self.start, 0, self.local)).chain(pages);
+        let parts = all.take_while(move |&(_, from, _)| from < end).map(move |(place, from, to)| {
+            let (start, end) = (start.max(from), end.min(to));
+            (place + u64::from(start.saturating_sub(from)), end.saturating_sub(start) as usize)
+        });
+        parts.filter(|&(_, len)| len > 0)
+    }
+
+    /// Part of the payload that is in its cell.
+    pub fn in_cell<'a>(&self, images: &'a Images, range: &Range<u32>) -> Option<&'a [u8]> {
+        at(images, self.start + u64::from(range.start), range.len()).filter(|_| range.end <= self.local)
     }
 
     /// Part of the payload; nothing when it is not all at hand.
@@ -205,30 +220,71 @@ impl Payload {
         if range.end > self.readable {
             return None;
         }
-        let parts = self.parts(images, range);
-        match parts.as_slice() {
-            [] => Some(Cow::Borrowed(&[])),
-            [(place, len)] => at(images, *place, *len).map(Cow::Borrowed),
-            several => {
-                let mut whole = Vec::with_capacity(range.len());
-                for (place, len) in several {
-                    whole.extend_from_slice(at(images, *place, *len)?);
-                }
-                Some(Cow::Owned(whole))
-            }
+        let mut parts = self.parts(images, range);
+        let Some((place, len)) = parts.next() else { return Some(Cow::Borrowed(&[])) };
+        let first = at(images, place, len)?;
+        if len == range.len() {
+            return Some(Cow::Borrowed(first));
         }
+        let mut whole = Vec::with_capacity(range.len());
+        whole.extend_from_slice(first);
+        for (place, len) in parts {
+            whole.extend_from_slice(at(images, place, len)?);
+        }
+        Some(Cow::Owned(whole))
+    }
+
+    /// Whether a part of this payload has the same bytes as one of another, without putting either together. Two that are not
+    /// at hand are the same.
+    pub fn is_same(&self, images: &Images, range: &Range<u32>, other: &Self, of_other: &Range<u32>) -> bool {
+        if !self.reaches(range) || !other.reaches(of_other) {
+            return self.reaches(range) == other.reaches(of_other);
+        }
+        if range.len() != of_other.len() {
+            return false;
+        }
+        let bytes = |(place, len)| at(images, place, len).unwrap_or_default();
+        let (mut own, mut others) = (self.parts(images, range).map(bytes), other.parts(images, of_other).map(bytes));
+        let (mut a, mut b): (&[u8], &[u8]) = (&[], &[]);
+        loop {
+            if a.is_empty() {
+                a = own.next().unwrap_or_default();
+            }
+            if b.is_empty() {
+                b = others.next().unwrap_or_default();
+            }
+            let len = a.len().min(b.len());
+            if len == 0 {
+                return a.is_empty() && b.is_empty();
+            }
+            let ((x, rest_of_a), (y, rest_of_b)) = (a.split_at(len), b.split_at(len));
+            if x != y {
+                return false;
+            }
+            (a, b) = (rest_of_a, rest_of_b);
+        }
+    }
+
+    /// What a value says of itself. One without a structure is not put together.
+    fn content(&self, images: &Images, range: &Range<u32>) -> Option<Check> {
+        let beginning = range.start..range.end.min(range.start.saturating_add(4));
+        if has_structure(&self.read(images, &beginning)?) {
+            return Some(check(&self.read(images, range)?));
+        }
+        let is_there =
+            self.reaches(range) && self.parts(images, range).all(|(place, len)| at(images, place, len).is_some());
+        is_there.then_some(Check::Plain)
     }
 
     /// What a value says of itself, and what its pages say of it.
     pub fn check(&self, images: &Images, range: &Range<u32>) -> Check {
-        let Some(value) = self.read(images, range) else { return Check::Bad };
-        let own = check(&value);
+        let Some(own) = self.content(images, range) else { return Check::Broken };
         // A chain that does not hold further on proves nothing of the pages before, only the content does.
         if range.end > self.local && !self.whole && own != Check::Sound {
-            return Check::Bad;
+            return Check::Broken;
         }
-        if self.parts(images, range).iter().any(|&(place, len)| has_lost_sector(images, place, len)) {
-            return Check::Bad;
+        if self.parts(images, range).any(|(place, len)| has_lost_sector(images, place, len)) {
+            return Check::Broken;
         }
         own
     }

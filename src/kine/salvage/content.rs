@@ -3,28 +3,24 @@
 //! Kubernetes writes objects in an envelope whose lengths must close exactly at the end of the value, and custom resources
 //! as JSON. A value that a broken overflow chain cut, or that goes on in another row's page, does neither.
 
-/// What a value says of itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Check {
-    /// Its own structure closes at its last byte.
-    Sound,
-    /// It has no structure to check: encrypted, or no object.
-    Plain,
-    /// It is incomplete, or something else stands in it.
-    Bad,
-}
+use crate::model::Check;
 
 /// The first bytes of a protobuf object (k8s apimachinery runtime/serializer/protobuf, protoEncodingPrefix).
 const ENVELOPE: &[u8] = b"k8s\0";
 
+/// Whether a value that begins so has a structure that can be checked.
+pub fn has_structure(beginning: &[u8]) -> bool {
+    beginning.starts_with(ENVELOPE) || beginning.first() == Some(&b'{')
+}
+
 /// Checks a value.
 pub fn check(value: &[u8]) -> Check {
     if let Some(envelope) = value.strip_prefix(ENVELOPE) {
-        return if is_envelope(envelope) { Check::Sound } else { Check::Bad };
+        return if is_envelope(envelope) { Check::Sound } else { Check::Broken };
     }
     if value.first() == Some(&b'{') {
         let whole = serde_json::from_slice::<serde_json::Value>(value).is_ok();
-        return if whole { Check::Sound } else { Check::Bad };
+        return if whole { Check::Sound } else { Check::Broken };
     }
     Check::Plain
 }
@@ -103,13 +99,13 @@ mod tests {
     fn an_envelope_must_close_at_its_last_byte() {
         assert_eq!(check(WHOLE), Check::Sound);
         for cut in 4..WHOLE.len() {
-            assert_eq!(check(&WHOLE[..cut]), Check::Bad, "cut at {cut}");
+            assert_eq!(check(&WHOLE[..cut]), Check::Broken, "cut at {cut}");
         }
         let mut longer = WHOLE.to_vec();
         longer.push(0);
-        assert_eq!(check(&longer), Check::Bad);
+        assert_eq!(check(&longer), Check::Broken);
         assert_eq!(check(b"{\"a\":1}\n"), Check::Sound);
-        assert_eq!(check(b"{\"a\":1"), Check::Bad);
+        assert_eq!(check(b"{\"a\":1"), Check::Broken);
         assert_eq!(check(b"k8s:enc:aescbc:v1:k:\x01"), Check::Plain);
         assert_eq!(check(b""), Check::Plain);
     }

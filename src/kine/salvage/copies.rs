@@ -1,15 +1,15 @@
 //! Copies of rows: each cell of each image of a page that is a row of kine by its shape, and what deleted cells left.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::chain::{Cell, Payload, Shifts};
-use super::content::Check;
 use super::ids::Tail;
 use super::record::{LONGEST_HEADER, Shape};
+use super::{Held, Row, Source};
 use crate::kine::rows::Column;
+use crate::model::{Check, Evidence, KeyId};
 use crate::sqlite::{BtreePage, Images, Looked, PageKind, PageNo, Stand, TableCell, TreeKind, World, varint};
 
 /// What the page of a copy says of its being in the table.
@@ -31,12 +31,13 @@ pub(super) enum Standing {
 
 /// One copy of a row.
 #[derive(Clone, Debug)]
-pub(super) struct Copy<'a> {
+pub(super) struct Copy {
     /// The revision; `None` where the cell's first bytes are overwritten.
     pub id: Option<i64>,
     /// What is left of it then.
     pub tail: Option<Tail>,
-    pub name: Cow<'a, [u8]>,
+    /// The name, by its place in the payload; all of it is in the cell.
+    pub name: Range<u32>,
     pub created: bool,
     pub deleted: bool,
     pub create_revision: i64,
@@ -51,13 +52,16 @@ pub(super) struct Copy<'a> {
     /// Where its cell stands.
     pub cell: Cell,
     pub world: World,
-    /// The overflow pages of it.
-    pub chain: Vec<PageNo>,
     /// Whether its id does not stand between those of its neighbours.
     pub out_of_order: bool,
 }
 
-impl Copy<'_> {
+impl Copy {
+    /// The name's bytes.
+    pub fn name<'a>(&self, images: &'a Images) -> &'a [u8] {
+        self.payload.in_cell(images, &self.name).unwrap_or_default()
+    }
+
     /// Where a value lies in the payload, and what was seen of it.
     pub fn column(&self, column: Column) -> (&Option<Range<u32>>, Check) {
         match column {
@@ -66,32 +70,61 @@ impl Copy<'_> {
         }
     }
 
+    /// The row that it tells of, without its values.
+    pub fn row(&self, id: Option<i64>, key: KeyId, evidence: Evidence, source: Source) -> Row {
+        Row {
+            id,
+            key,
+            created: Some(self.created),
+            deleted: Some(self.deleted),
+            create_revision: Some(self.create_revision),
+            prev_revision: Some(self.prev_revision),
+            lease: Some(self.lease),
+            value: Held::Lost,
+            old_value: Held::Lost,
+            evidence,
+            source,
+            confirmed: false,
+        }
+    }
+
     /// Notes that what stands beyond the cell is not its own.
     pub fn doubt_chain(&mut self) {
         for (range, check) in [(&self.value, &mut self.value_check), (&self.old_value, &mut self.old_check)] {
             if range.as_ref().is_some_and(|range| self.payload.overflows(range)) {
-                *check = Check::Bad;
+                *check = Check::Broken;
             }
         }
     }
 }
 
 /// All copies in all images.
-pub(super) fn all<'a>(images: &'a Images, looked: &[Looked<'a>], shifts: &Shifts) -> Vec<Copy<'a>> {
-    looked.par_iter().flat_map_iter(|image| of_image(images, image, shifts)).collect()
+pub(super) fn all(images: &Images, looked: &[Looked<'_>], shifts: &Shifts) -> Vec<Copy> {
+    let of_image = |image| {
+        let mut copies = Vec::new();
+        of_image(images, image, images.btree(image).as_ref(), shifts, &mut copies);
+        copies
+    };
+    looked.par_iter().flat_map_iter(of_image).collect()
 }
 
-fn of_image<'a>(images: &'a Images, image: &Looked<'a>, shifts: &Shifts) -> Vec<Copy<'a>> {
-    let mut copies = Vec::new();
+/// Adds the copies in one image, which is `page` where it is one.
+pub(super) fn of_image(
+    images: &Images,
+    image: &Looked<'_>,
+    page: Option<&BtreePage<'_>>,
+    shifts: &Shifts,
+    copies: &mut Vec<Copy>,
+) {
+    let first = copies.len();
     let mut taken: Vec<(usize, usize)> = Vec::new();
-    let page = images.btree(image);
-    let leaf = page.as_ref().filter(|page| page.kind() == PageKind::TableLeaf);
+    let leaf = page.filter(|page| page.kind() == PageKind::TableLeaf);
     if let Some(page) = leaf {
         let standing = standing(images, image);
-        cells(images, image, page, standing, shifts, &mut copies, &mut taken);
-        mark_order(&mut copies);
+        cells(images, image, page, standing, shifts, copies, &mut taken);
+        mark_order(copies.get_mut(first..).unwrap_or_default());
     }
-    if let Some(page) = page.as_ref().filter(|page| page.kind().tree() == TreeKind::Index) {
+    if let Some(page) = page.filter(|page| page.kind().tree() == TreeKind::Index) {
         let cells = (0..page.cell_count()).filter_map(|position| page.index_cell(position).ok());
         taken.extend(cells.map(|cell| (usize::from(cell.extent.0), cell.extent.1 as usize)));
     }
@@ -100,10 +133,9 @@ fn of_image<'a>(images: &'a Images, image: &Looked<'a>, shifts: &Shifts) -> Vec<
         leaf.is_none() && image.bytes.first() == Some(&0) && image.bytes.get(4..8).is_some_and(|b| b != [0; 4]);
     if !is_overflow {
         let cells = copies.len();
-        remains(images, image, shifts, &mut taken, &mut copies);
+        remains(images, image, shifts, &mut taken, copies);
         cut_overwritten(copies.get_mut(cells..).unwrap_or_default());
     }
-    copies
 }
 
 fn standing(images: &Images, image: &Looked<'_>) -> Standing {
@@ -117,13 +149,13 @@ fn standing(images: &Images, image: &Looked<'_>) -> Standing {
 }
 
 /// The rows that the page's cell pointers lead to.
-fn cells<'a>(
-    images: &'a Images,
-    image: &Looked<'a>,
-    page: &BtreePage<'a>,
+fn cells(
+    images: &Images,
+    image: &Looked<'_>,
+    page: &BtreePage<'_>,
     standing: Standing,
     shifts: &Shifts,
-    copies: &mut Vec<Copy<'a>>,
+    copies: &mut Vec<Copy>,
     taken: &mut Vec<(usize, usize)>,
 ) {
     for position in 0..page.cell_count() {
@@ -135,13 +167,13 @@ fn cells<'a>(
     }
 }
 
-fn of_cell<'a>(
-    images: &'a Images,
-    image: &Looked<'a>,
-    cell: &TableCell<'a>,
+fn of_cell(
+    images: &Images,
+    image: &Looked<'_>,
+    cell: &TableCell<'_>,
     standing: Standing,
     shifts: &Shifts,
-) -> Option<Copy<'a>> {
+) -> Option<Copy> {
     let shape = Shape::parse(cell.local).filter(|shape| shape.len == cell.payload.len() && cell.rowid > 0)?;
     let place = Cell {
         page: image.no,
@@ -154,17 +186,17 @@ fn of_cell<'a>(
     copy(images, image, Some(cell.rowid), &shape, &place, standing, shifts)
 }
 
-fn copy<'a>(
-    images: &'a Images,
-    image: &Looked<'a>,
+fn copy(
+    images: &Images,
+    image: &Looked<'_>,
     id: Option<i64>,
     shape: &Shape,
     place: &Cell,
     standing: Standing,
     shifts: &Shifts,
-) -> Option<Copy<'a>> {
+) -> Option<Copy> {
     let name = shape.name.start as usize..shape.name.end as usize;
-    let name = image.bytes.get(place.start..)?.get(name)?;
+    image.bytes.get(place.start..)?.get(name)?;
     if shape.name.end > place.local {
         return None;
     }
@@ -173,12 +205,12 @@ fn copy<'a>(
         place.overflow = None;
     }
     let place = &place;
-    let (mut payload, mut chain) = Payload::follow(images, image.world, place, shifts);
+    let mut payload = Payload::follow(images, image.world, place, shifts);
     if !payload.is_whole() && image.world != World::Current {
         // What the page's own world has lost may still stand where it did.
-        let (now, pages) = Payload::follow(images, World::Current, place, shifts);
+        let now = Payload::follow(images, World::Current, place, shifts);
         if now.is_whole() {
-            (payload, chain) = (now, pages);
+            payload = now;
         }
     }
     // Where pages have moved, a chain that ends right may still be another one.
@@ -186,7 +218,7 @@ fn copy<'a>(
     let of = |range: &Option<Range<u32>>| match range {
         None => Check::Plain,
         Some(range) => match payload.check(images, range) {
-            Check::Plain if weak && payload.overflows(range) => Check::Bad,
+            Check::Plain if weak && payload.overflows(range) => Check::Broken,
             check => check,
         },
     };
@@ -195,7 +227,7 @@ fn copy<'a>(
     Some(Copy {
         id,
         tail: None,
-        name: Cow::Borrowed(name),
+        name: shape.name.clone(),
         created: created != 0,
         deleted: deleted != 0,
         create_revision,
@@ -209,13 +241,12 @@ fn copy<'a>(
         standing,
         cell: *place,
         world: image.world,
-        chain,
         out_of_order: false,
     })
 }
 
 /// Marks the cells whose id breaks an order that holds without them.
-fn mark_order(copies: &mut [Copy<'_>]) {
+fn mark_order(copies: &mut [Copy]) {
     let ids: Vec<i64> = copies.iter().map(|copy| copy.id.unwrap_or(0)).collect();
     for (at, copy) in copies.iter_mut().enumerate() {
         let before = at.checked_sub(1).and_then(|at| ids.get(at)).copied();
@@ -234,30 +265,25 @@ fn mark_order(copies: &mut [Copy<'_>]) {
 const BEFORE_NAME: usize = LONGEST_HEADER + 14;
 
 /// Rows in bytes that no cell pointer leads to: gaps, freeblocks, pages whose header is lost.
-fn remains<'a>(
-    images: &'a Images,
-    image: &Looked<'a>,
-    shifts: &Shifts,
-    taken: &mut [(usize, usize)],
-    copies: &mut Vec<Copy<'a>>,
-) {
+fn remains(images: &Images, image: &Looked<'_>, shifts: &Shifts, taken: &mut [(usize, usize)], copies: &mut Vec<Copy>) {
+    const NAMES: [&[u8]; 2] = [b"/registry/", b"/bootstrap/"];
     taken.sort_unstable();
-    let names = memchr::memmem::find_iter(image.bytes, b"/registry/")
-        .chain(memchr::memmem::find_iter(image.bytes, b"/bootstrap/"));
-    for name in names {
-        let is_taken = taken.partition_point(|&(start, _)| start <= name).checked_sub(1).and_then(|at| taken.get(at));
-        if is_taken.is_some_and(|&(_, end)| name < end) {
-            continue;
-        }
-        let ceiling = taken.iter().map(|&(start, _)| start).find(|&start| start > name).unwrap_or(image.bytes.len());
-        if let Some(copy) = before_name(images, image, name, ceiling, shifts) {
-            copies.push(copy);
+    let starts = taken.iter().map(|&(start, _)| start).chain([image.bytes.len()]);
+    let ends = std::iter::once(0).chain(taken.iter().map(|&(_, end)| end));
+    for (begin, ceiling) in ends.zip(starts).filter(|(begin, ceiling)| begin < ceiling) {
+        for of in NAMES {
+            // A name may reach into what was written over it.
+            let to = (ceiling + of.len() - 1).min(image.bytes.len());
+            let gap = image.bytes.get(begin..to).unwrap_or_default();
+            for name in memchr::memmem::find_iter(gap, of) {
+                copies.extend(before_name(images, image, begin + name, ceiling, shifts));
+            }
         }
     }
 }
 
 /// What begins inside the bytes of another row was written over it, and what that one had from there on is lost.
-fn cut_overwritten(remains: &mut [Copy<'_>]) {
+fn cut_overwritten(remains: &mut [Copy]) {
     /// The longest that may stand before a record: the length of its payload, and its rowid.
     const PREFIX: usize = 14;
     remains.sort_by_key(|copy| copy.cell.start);
@@ -270,22 +296,16 @@ fn cut_overwritten(remains: &mut [Copy<'_>]) {
         let own = u32::try_from(own.saturating_sub(PREFIX)).unwrap_or(0);
         let is_cut = |range: &Option<Range<u32>>| range.as_ref().is_some_and(|range| range.end > own);
         if is_cut(&copy.value) {
-            copy.value_check = Check::Bad;
+            copy.value_check = Check::Broken;
         }
         if is_cut(&copy.old_value) {
-            copy.old_check = Check::Bad;
+            copy.old_check = Check::Broken;
         }
     }
 }
 
 /// A record whose name begins at `name`. `ceiling` is where the next cell in use begins.
-fn before_name<'a>(
-    images: &'a Images,
-    image: &Looked<'a>,
-    name: usize,
-    ceiling: usize,
-    shifts: &Shifts,
-) -> Option<Copy<'a>> {
+fn before_name(images: &Images, image: &Looked<'_>, name: usize, ceiling: usize, shifts: &Shifts) -> Option<Copy> {
     let lowest = name.saturating_sub(BEFORE_NAME);
     for header_len in 10..=LONGEST_HEADER {
         let Some(start) = name.checked_sub(header_len).filter(|&start| start >= lowest) else { break };
@@ -317,7 +337,7 @@ fn before_name<'a>(
         let place = Cell { page: image.no, frame: image.frame, start, local: held, len: shape.len, overflow };
         let found = copy(images, image, id, &shape, &place, Standing::Remains, shifts);
         // Other bytes stand in it where a name has what no name has.
-        let is_name = |found: &Copy<'_>| found.name.iter().all(|byte| !byte.is_ascii_control());
+        let is_name = |found: &Copy| found.name(images).iter().all(|byte| !byte.is_ascii_control());
         if let Some(found) = found.filter(is_name) {
             let tail = if has_length && id.is_none() { Tail::before(image.bytes, start, shape.len) } else { None };
             return Some(Copy { tail, ..found });

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-use crate::sqlite::{BtreePage, Images, Looked, PageKind, PageNo, RecordHeader, SerialType, Stand, Value, World};
+use super::record::number;
+use crate::model::{KeyId, Names};
+use crate::sqlite::{BtreePage, Images, Looked, PageNo, SerialType, Stand, TreeKind, World, varint};
 
 /// Which of kine's indexes an entry is of, by its columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,10 +28,11 @@ pub(super) enum IndexKind {
 
 /// What an index entry says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fact<'a> {
+pub(super) struct Fact {
     pub id: i64,
-    pub name: Option<&'a [u8]>,
-    pub prev_revision: Option<i64>,
+    /// `prev_revision`, or less than 0.
+    prev: i64,
+    key: KeyId,
     pub deleted: Option<bool>,
     /// The index.
     pub kind: IndexKind,
@@ -37,77 +40,207 @@ pub(super) struct Fact<'a> {
     pub live: bool,
 }
 
+impl Fact {
+    /// The key, where the index has the name.
+    pub fn key(&self) -> Option<KeyId> {
+        (self.key != KeyId::UNSET).then_some(self.key)
+    }
+
+    /// `prev_revision`, where the index has it.
+    pub fn prev_revision(&self) -> Option<i64> {
+        (self.prev >= 0).then_some(self.prev)
+    }
+}
+
 /// All facts, and where those of each page begin as the database is now: one for each position.
 #[derive(Default)]
-pub(super) struct Facts<'a> {
-    pub all: Vec<Option<Fact<'a>>>,
-    pub now: HashMap<PageNo, OfPage, foldhash::fast::RandomState>,
+pub(super) struct Facts {
+    parts: Vec<Vec<Option<Fact>>>,
+    now: HashMap<PageNo, OfPage, foldhash::fast::RandomState>,
 }
 
 /// The facts of one page.
 #[derive(Clone, Copy)]
 pub(super) struct OfPage {
-    /// Where they begin.
-    pub start: usize,
+    /// The part they are in.
+    part: usize,
+    /// Where they begin in it.
+    start: usize,
     /// The newest revision that they speak of.
     pub newest: i64,
 }
 
-/// Reads every index page.
-pub(super) fn all<'a>(images: &Images, looked: &[Looked<'a>]) -> Facts<'a> {
-    let pages: Vec<(&Looked<'a>, Vec<Option<Fact<'a>>>)> =
-        looked.par_iter().filter_map(|image| Some((image, of_image(images, image)?))).collect();
-    let mut facts = Facts::default();
-    facts.all.reserve_exact(pages.iter().map(|(_, of_page)| of_page.len()).sum());
-    for (image, of_page) in pages {
-        if image.world == World::Current {
-            let newest = of_page.iter().flatten().map(|fact| fact.id).max().unwrap_or(0);
-            facts.now.insert(image.no, OfPage { start: facts.all.len(), newest });
+/// The facts of some pages, before their keys have numbers.
+#[derive(Default)]
+pub(super) struct Part {
+    facts: Vec<Option<Fact>>,
+    /// For each fact the number of its name among those of this part.
+    names_of: Vec<u32>,
+    names: Names,
+    now: Vec<(PageNo, OfPage)>,
+}
+
+/// No name.
+const NAMELESS: u32 = u32::MAX;
+
+/// Facts whose keys have no numbers yet.
+#[derive(Default)]
+pub(super) struct Unnumbered {
+    facts: Facts,
+    names_of: Vec<Vec<u32>>,
+    /// How many names each part has.
+    counts: Vec<usize>,
+}
+
+impl Unnumbered {
+    /// Puts parts together. The names are given beside, part after part.
+    pub fn new(parts: impl Iterator<Item = Part>) -> (Self, Vec<Names>) {
+        let (mut all, mut names) = (Self::default(), Vec::new());
+        for (number, part) in parts.enumerate() {
+            all.facts.now.extend(part.now.into_iter().map(|(no, of)| (no, OfPage { part: number, ..of })));
+            all.facts.parts.push(part.facts);
+            all.names_of.push(part.names_of);
+            all.counts.push(part.names.len());
+            names.push(part.names);
         }
-        facts.all.extend(of_page);
+        (all, names)
     }
-    facts
+
+    /// Gives the keys their numbers: those of all names, part after part.
+    pub fn numbered(self, ids: &[KeyId]) -> Facts {
+        let mut rest = ids;
+        let ids: Vec<&[KeyId]> = self
+            .counts
+            .iter()
+            .map(|&count| {
+                let (own, behind) = rest.split_at_checked(count).unwrap_or_default();
+                rest = behind;
+                own
+            })
+            .collect();
+        let mut facts = self.facts;
+        let parts = facts.parts.par_iter_mut().zip(self.names_of).zip(ids);
+        parts.for_each(|((facts, names_of), ids)| {
+            for (fact, name) in facts.iter_mut().zip(names_of) {
+                if let (Some(fact), Some(&key)) = (fact, ids.get(name as usize)) {
+                    fact.key = key;
+                }
+            }
+        });
+        facts
+    }
 }
 
-fn of_image<'a>(images: &Images, image: &Looked<'a>) -> Option<Vec<Option<Fact<'a>>>> {
-    let page =
-        images.btree(image).filter(|page| matches!(page.kind(), PageKind::IndexLeaf | PageKind::IndexInterior))?;
-    let live = match image.stand {
-        Stand::Log if images.is_beside() => true,
-        Stand::Now | Stand::Log => images.is_in_use(image.no),
-        _ => false,
-    };
-    let fact = |position| entry(&page, position).map(|fact| Fact { live, ..fact });
-    Some((0..page.cell_count()).map(fact).collect())
+impl Facts {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Fact> {
+        self.parts.iter().flatten().flatten()
+    }
+
+    /// The same by many tasks.
+    pub fn par_iter(&self) -> impl ParallelIterator<Item = &Fact> {
+        self.parts.par_iter().flat_map_iter(|part| part.iter().flatten())
+    }
+
+    /// How many positions there are.
+    pub fn len(&self) -> usize {
+        self.parts.iter().map(Vec::len).sum()
+    }
+
+    /// Those of a page as the database is now.
+    pub fn of_page(&self, no: PageNo) -> Option<OfPage> {
+        self.now.get(&no).copied()
+    }
+
+    /// The one at a position of a page.
+    pub fn at(&self, page: OfPage, position: u16) -> Option<&Fact> {
+        self.parts.get(page.part)?.get(page.start.checked_add(usize::from(position))?)?.as_ref()
+    }
 }
 
-/// The fact in an entry. Kinds are told by their columns.
-fn entry<'a>(page: &BtreePage<'a>, position: u16) -> Option<Fact<'a>> {
+impl Part {
+    /// Reads an index page.
+    pub fn add(&mut self, images: &Images, image: &Looked<'_>, page: &BtreePage<'_>) {
+        if page.kind().tree() != TreeKind::Index {
+            return;
+        }
+        let live = match image.stand {
+            Stand::Log if images.is_beside() => true,
+            Stand::Now | Stand::Log => images.is_in_use(image.no),
+            _ => false,
+        };
+        let (start, mut newest) = (self.facts.len(), 0);
+        // An index over names has those of one key beside each other.
+        let mut last: Option<(&[u8], u32)> = None;
+        for position in 0..page.cell_count() {
+            let (fact, name) = entry(page, position).unzip();
+            let number = match (name.flatten(), last) {
+                (None, _) => NAMELESS,
+                (Some(name), Some((before, number))) if name == before => number,
+                (Some(name), _) => {
+                    let number = self.names.len() as u32;
+                    self.names.push(name);
+                    last = Some((name, number));
+                    number
+                }
+            };
+            newest = fact.map_or(newest, |fact: Fact| newest.max(fact.id));
+            self.facts.push(fact.map(|fact| Fact { live, ..fact }));
+            self.names_of.push(number);
+        }
+        if image.world == World::Current {
+            self.now.push((image.no, OfPage { part: 0, start, newest }));
+        }
+    }
+}
+
+/// The columns of an entry, of which kine's indexes have at most four.
+struct Entry<'a> {
+    /// The only text, and which column it is.
+    text: Option<(usize, &'a [u8])>,
+    numbers: [i64; 3],
+    count: usize,
+}
+
+impl<'a> Entry<'a> {
+    /// Reads a record; nothing where it is of another shape, or does not fill its payload.
+    fn parse(bytes: &'a [u8], payload_len: u32) -> Option<Self> {
+        let (header_len, mut at) = varint(bytes)?;
+        let header_len = usize::try_from(header_len).ok().filter(|&len| len >= at)?;
+        let header = bytes.get(..header_len)?;
+        let mut begin = u32::try_from(header_len).ok()?;
+        let mut entry = Self { text: None, numbers: [0; 3], count: 0 };
+        for column in 0.. {
+            let Some(rest) = header.get(at..).filter(|rest| !rest.is_empty()) else { break };
+            let (kind, taken) = varint(rest)?;
+            let kind = SerialType::of(kind)?;
+            let end = begin.checked_add(kind.value_len()).filter(|&end| end <= payload_len)?;
+            let value = bytes.get(begin as usize..end as usize)?;
+            match kind {
+                SerialType::Text(_) if entry.text.is_none() && column < 2 => entry.text = Some((column, value)),
+                kind => {
+                    *entry.numbers.get_mut(entry.count)? = number(kind, value)?;
+                    entry.count += 1;
+                }
+            }
+            (at, begin) = (at + taken, end);
+        }
+        (begin == payload_len).then_some(entry)
+    }
+}
+
+/// The fact in an entry, and the name that it has. Kinds are told by their columns.
+fn entry<'a>(page: &BtreePage<'a>, position: u16) -> Option<(Fact, Option<&'a [u8]>)> {
     let cell = page.index_cell(position).ok()?;
     if cell.overflow.is_some() {
         return None;
     }
-    let record = RecordHeader::parse(cell.local, cell.payload.len()).ok()?;
-    let mut text = None;
-    let mut numbers = [0; 3];
-    let mut count = 0;
-    for (column, field) in record.fields().iter().enumerate() {
-        let range = field.range();
-        let bytes = cell.local.get(range.start as usize..range.end as usize)?;
-        match field.kind {
-            SerialType::Text(_) if text.is_none() && column < 2 => text = Some((column, bytes)),
-            SerialType::Text(_) | SerialType::Blob(_) | SerialType::Float => return None,
-            kind => {
-                let number = Value::decode(kind, bytes.into())?.as_int().unwrap_or(0);
-                *numbers.get_mut(count)? = number;
-                count += 1;
-            }
-        }
-    }
-    let fact = |kind, id, prev_revision: Option<i64>, deleted| {
+    let Entry { text, numbers, count } = Entry::parse(cell.local, cell.payload.len())?;
+    let fact = |kind, id, prev: Option<i64>, deleted| {
         let name = text.map(|(_, name)| name);
-        let sane = id > 0 && prev_revision.is_none_or(|prev| prev >= 0);
-        sane.then_some(Fact { id, name, prev_revision, deleted, kind, live: false })
+        let sane = id > 0 && prev.is_none_or(|prev| prev >= 0);
+        let fact = Fact { id, prev: prev.unwrap_or(-1), key: KeyId::UNSET, deleted, kind, live: false };
+        sane.then_some((fact, name))
     };
     match (text.map(|(column, _)| column), count, numbers) {
         (Some(0), 1, [id, ..]) => fact(IndexKind::Name, id, None, None),

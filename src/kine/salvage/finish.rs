@@ -1,28 +1,14 @@
 //! Salvaged rows as a history, and what SQLite itself notes of the table.
 
-use std::sync::Arc;
+use super::{Held, Row};
+use crate::model::{Change, Evidence, KeyId, Keys, LeaseRef, Op, Revision, ValueRef, Version, is_gap};
+use crate::sqlite::{BtreePage, Looked, PageKind, RecordHeader, SerialType, Stand, Value};
 
-use rayon::prelude::*;
-
-use super::{Held, Row, Values};
-use crate::model::{
-    Change, Engine, Evidence, History, HistoryBuilder, KeyId, Keys, LeaseRef, Op, Revision, ValueRef, Version, is_gap,
-};
-use crate::sqlite::{Images, Looked, PageKind, RecordHeader, SerialType, Stand, Value};
-
-/// What a history begins and ends with.
-#[derive(Clone, Copy)]
-pub(super) struct Bounds {
-    pub compact_key: Option<KeyId>,
-    pub compact_revision: Option<i64>,
-    pub highest: i64,
-}
-
-/// The rows of the table as changes of their keys.
-pub(super) fn history(keys: Keys, rows: &[Row], bounds: Bounds, values: Arc<Values>) -> History {
+/// The rows of the table as changes of their keys, and how many gap rows there are beside them.
+pub(super) fn changes(keys: &Keys, rows: &[Row], compact_key: Option<KeyId>) -> (Vec<Change>, u64) {
     let mut gap_rows = 0;
     let mut changes = Vec::with_capacity(rows.len());
-    for row in rows.iter().filter(|row| Some(row.key) != bounds.compact_key) {
+    for row in rows.iter().filter(|row| Some(row.key) != compact_key) {
         let Some(id) = row.id else { continue };
         if row.deleted == Some(true) && is_gap(keys.get(row.key), id) {
             gap_rows += 1;
@@ -30,17 +16,7 @@ pub(super) fn history(keys: Keys, rows: &[Row], bounds: Bounds, values: Arc<Valu
             changes.push(change(row, id));
         }
     }
-    HistoryBuilder {
-        engine: Engine::Kine,
-        keys,
-        changes,
-        leases: Vec::new(),
-        current_revision: bounds.highest,
-        compact_revision: bounds.compact_revision.unwrap_or(0),
-        gap_rows,
-        values,
-    }
-    .build()
+    (changes, gap_rows)
 }
 
 fn change(row: &Row, id: i64) -> Change {
@@ -66,17 +42,16 @@ fn change(row: &Row, id: i64) -> Change {
     }
 }
 
-/// The row of table `kine` in `sqlite_sequence`: the highest id that was ever given (SQLite file format, section 2.6.2).
-pub(super) fn sequence(images: &Images, looked: &[Looked<'_>]) -> Option<i64> {
-    let in_use = looked.par_iter().filter(|image| matches!(image.stand, Stand::Now | Stand::Log));
-    let pages = in_use.filter_map(|image| images.btree(image)).filter(|page| page.kind() == PageKind::TableLeaf);
-    let told = pages.filter_map(|page| {
-        let cell = page.table_cell(0).ok().filter(|cell| cell.local.len() < 32)?;
-        let record = RecordHeader::parse(cell.local, cell.payload.len()).ok()?;
-        let [name, sequence] = record.fields() else { return None };
-        let bytes = |range: std::ops::Range<u32>| cell.local.get(range.start as usize..range.end as usize);
-        let is_kine = name.kind == SerialType::Text(4) && bytes(name.range()) == Some(b"kine");
-        Value::decode(sequence.kind, bytes(sequence.range())?.into())?.as_int().filter(|&id| is_kine && id > 0)
-    });
-    told.max()
+/// The row of table `kine` in `sqlite_sequence`, where a page in use begins with it: the highest id that was ever given (SQLite
+/// file format, section 2.6.2).
+pub(super) fn sequence(image: &Looked<'_>, page: &BtreePage<'_>) -> Option<i64> {
+    if !matches!(image.stand, Stand::Now | Stand::Log) || page.kind() != PageKind::TableLeaf {
+        return None;
+    }
+    let cell = page.table_cell(0).ok().filter(|cell| cell.local.len() < 32)?;
+    let record = RecordHeader::parse(cell.local, cell.payload.len()).ok()?;
+    let [name, sequence] = record.fields() else { return None };
+    let bytes = |range: std::ops::Range<u32>| cell.local.get(range.start as usize..range.end as usize);
+    let is_kine = name.kind == SerialType::Text(4) && bytes(name.range()) == Some(b"kine");
+    Value::decode(sequence.kind, bytes(sequence.range())?.into())?.as_int().filter(|&id| is_kine && id > 0)
 }

@@ -66,7 +66,7 @@ fn varint_len(number: i64) -> u32 {
 type Known = (usize, i64);
 
 /// Gives copies without an id the one that its tail and the rows beside it in its page leave as the only one.
-pub(super) fn infer(copies: &mut [Copy<'_>], highest: i64) {
+pub(super) fn infer(copies: &mut [Copy], highest: i64) {
     let asked = copies.iter().filter(|copy| copy.id.is_none() && copy.tail.is_some());
     let mut of_page: HashMap<(PageNo, Option<usize>), Vec<Known>, foldhash::fast::RandomState> =
         asked.map(|copy| ((copy.cell.page, copy.cell.frame), Vec::new())).collect();

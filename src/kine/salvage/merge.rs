@@ -1,42 +1,44 @@
 //! Copies and facts become rows: one for each revision, the best copy first, each held against its witnesses.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
 use super::chain::Shifts;
-use super::content::Check;
 use super::copies::{self, Copy, Standing};
-use super::facts;
 use super::finish;
+use super::gather::{self, Gathered};
 use super::ids;
 use super::newest::Newest;
 use super::proof::Proofs;
 use super::rebuild;
 use super::shifts;
+use super::taken::refuse_taken_pages;
 use super::witness::Witnesses;
-use super::{Held, Row, Salvage, Source, Stored, Values};
+use super::{Held, Row, Salvage, Source, Values};
 use crate::kine::rows::Column;
 use crate::kine::schema::COMPACT_KEY;
-use crate::model::{Evidence, KeyId, Keys, ValueRef};
+use crate::model::{Check, Engine, Evidence, HistoryBuilder, KeyId, Keys, Names, ValueRef};
 use crate::source::{Damage, File, Place};
-use crate::sqlite::{Header, Images, Looked, PageNo, Reading, World};
+use crate::sqlite::{Header, Images, Looked, Reading};
+
+/// For a key's row the row in the table that supersedes it.
+type Superseded = HashMap<(KeyId, i64), i64, foldhash::fast::RandomState>;
 
 /// What rows are made of while they are made.
 pub(super) struct Merge<'a> {
     pub images: &'a Images,
     pub keys: Keys,
-    pub copies: Vec<Copy<'a>>,
+    pub copies: Vec<Copy>,
     /// The key of each copy.
     pub key_of: Vec<KeyId>,
     pub witnesses: Witnesses,
     pub proofs: Proofs,
     pub compact_key: Option<KeyId>,
     pub compact_revision: Option<i64>,
-    /// For a key's row the row in the table that supersedes it.
-    superseded: HashMap<(KeyId, i64), i64, foldhash::fast::RandomState>,
-    pub stored: Vec<Stored>,
+    /// Put together when somebody first asks.
+    superseded: OnceLock<Superseded>,
     /// Whether pages are missing before others, so that page numbers lead to the wrong places.
     pub shifted: bool,
     /// The highest revision ever given, as SQLite's own table has it.
@@ -51,23 +53,31 @@ pub(super) struct Merged {
 }
 
 pub(super) fn merge(images: Arc<Images>) -> Salvage {
-    let (mut rows, mut past, missing, merge) = {
-        let mut merge = Merge::gather(&images);
-        let (rows, past, missing) = rebuild::all(&mut merge);
-        (rows, past, missing, merge)
-    };
-    rows.par_sort_by_key(|row| row.id);
-    past.par_sort_by_key(|row| row.id);
+    let merge = Merge::gather(&images);
+    let (mut rows, mut past, missing) = rebuild::all(&merge);
+    // What was rebuilt stands behind the others, which are in order already.
+    rows.sort_by_key(|row| row.id);
+    past.sort_by_key(|row| row.id);
     let highest = merge.highest();
-    let newest = Newest::new(&merge, &rows, &missing, highest);
+    let (newest, (changes, gap_rows)) = rayon::join(
+        || Newest::new(&merge, &rows, &missing, highest),
+        || finish::changes(&merge.keys, &rows, merge.compact_key),
+    );
     let behind = merge.sequence_is_behind(&rows);
-    let compact_key = merge.compact_key;
-    let Merge { keys, stored, compact_revision, proofs, copies, .. } = merge;
+    let Merge { keys, compact_revision, proofs, copies, .. } = merge;
     let newest = newest.with(proofs);
-    let payloads = copies.into_iter().map(|copy| copy.payload).collect();
-    let values = Arc::new(Values { images: images.clone(), payloads, stored });
-    let bounds = finish::Bounds { compact_key, compact_revision, highest };
-    let history = finish::history(keys, &rows, bounds, values);
+    let values = Arc::new(Values { images: images.clone(), copies });
+    let history = HistoryBuilder {
+        engine: Engine::Kine,
+        keys,
+        changes,
+        leases: Vec::new(),
+        current_revision: highest,
+        compact_revision: compact_revision.unwrap_or(0),
+        gap_rows,
+        values,
+    };
+    let history = history.build();
     let mut damage = images.damage().to_vec();
     damage.extend(behind.map(|what| Damage {
         file: images.name().clone(),
@@ -96,19 +106,23 @@ pub(super) fn missing_at_start(db: &File) -> Option<usize> {
 impl<'a> Merge<'a> {
     fn gather(images: &'a Images) -> Self {
         let looked = images.all();
-        let (facts, (copies, shifts)) = rayon::join(|| facts::all(images, &looked), || whole_copies(images, &looked));
-        let names: Vec<&[u8]> = copies
-            .iter()
-            .map(|copy| &*copy.name)
-            .chain(facts.all.iter().flatten().filter_map(|fact| fact.name))
-            .collect();
-        let (keys, mut ids) = Keys::intern(&names);
+        let Gathered { copies, mut names, facts, sequence } = gather::all(images, &looked);
+        let parts = copies.len();
+        let ((copies, shifts), (keys, ids)) =
+            rayon::join(|| whole_copies(images, &looked, copies), || Keys::of_parts(&names));
+        let (keys, mut ids) = if shifts.is_any() {
+            // Other copies were found with them, and other names.
+            let of_copies =
+                copies.par_chunks(COPIES_PER_TASK).map(|copies| names_of(images, copies)).collect::<Vec<_>>();
+            names.splice(..parts, of_copies);
+            Keys::of_parts(&names)
+        } else {
+            (keys, ids)
+        };
         drop(names);
-        let mut of_facts = ids.split_off(copies.len()).into_iter();
-        let fact_names: Vec<Option<KeyId>> =
-            facts.all.iter().map(|fact| fact.and_then(|fact| fact.name).and_then(|_| of_facts.next())).collect();
-        let (proofs, witnesses) =
-            rayon::join(|| Proofs::new(images, &facts, &fact_names), || Witnesses::new(&facts, &fact_names));
+        let facts = facts.numbered(ids.get(copies.len()..).unwrap_or_default());
+        ids.truncate(copies.len());
+        let (proofs, witnesses) = rayon::join(|| Proofs::new(images, &facts), || Witnesses::new(&facts));
         let witnesses = witnesses.with_covered(proofs.covered.clone());
         let compact_key = keys.find(COMPACT_KEY);
         let mut merge = Self {
@@ -120,16 +134,14 @@ impl<'a> Merge<'a> {
             proofs,
             compact_key,
             compact_revision: None,
-            superseded: HashMap::default(),
-            stored: Vec::new(),
+            superseded: OnceLock::new(),
             shifted: shifts.is_any(),
-            sequence: finish::sequence(images, &looked),
+            sequence,
         };
         merge.compact_revision = merge.find_compact_revision();
         merge.correct_ids();
         let highest = merge.highest();
         ids::infer(&mut merge.copies, highest);
-        merge.superseded = merge.find_superseded();
         merge
     }
 
@@ -155,7 +167,7 @@ impl<'a> Merge<'a> {
 
     fn find_compact_revision(&self) -> Option<i64> {
         let compact = self.compact_key?;
-        let is_one = |(copy, key): &(&Copy<'_>, &KeyId)| **key == compact && copy.prev_revision >= 0;
+        let is_one = |(copy, key): &(&Copy, &KeyId)| **key == compact && copy.prev_revision >= 0;
         let of = |best: Standing| {
             let copies = self.copies.iter().zip(&self.key_of).filter(is_one);
             copies.filter(|(copy, _)| copy.standing <= best).map(|(copy, _)| copy.prev_revision).max()
@@ -168,17 +180,18 @@ impl<'a> Merge<'a> {
     /// Gives a copy whose id is lost, or contradicts the witnesses, the one that an index has for its key and
     /// `prev_revision`.
     fn correct_ids(&mut self) {
-        for (copy, &key) in self.copies.iter_mut().zip(&self.key_of) {
-            if Some(key) == self.compact_key {
-                continue;
+        let Self { copies, key_of, witnesses, compact_key, .. } = self;
+        copies.par_iter_mut().zip(&*key_of).for_each(|(copy, &key)| {
+            if Some(key) == *compact_key {
+                return;
             }
-            let witness = copy.id.and_then(|id| self.witnesses.of(id));
+            let witness = copy.id.and_then(|id| witnesses.of(id));
             let vouched = witness.is_some_and(|witness| witness.name.has(key));
             if vouched {
                 copy.out_of_order = false;
-                continue;
+                return;
             }
-            let indexed = self.witnesses.successor(key, copy.prev_revision).filter(|&id| id > copy.prev_revision);
+            let indexed = witnesses.successor(key, copy.prev_revision).filter(|&id| id > copy.prev_revision);
             match indexed {
                 Some(id) if copy.id != Some(id) && (copy.id.is_none() || copy.standing <= Standing::Unknown) => {
                     let own_is_other = copy.id.is_some() && witness.is_none();
@@ -191,15 +204,18 @@ impl<'a> Merge<'a> {
                 _ => {}
             }
             if copy.id.is_none() {
-                copy.id = self.witnesses.past_successor(key, copy.prev_revision).filter(|&id| id > copy.prev_revision);
+                copy.id = witnesses.past_successor(key, copy.prev_revision).filter(|&id| id > copy.prev_revision);
             }
-        }
+        });
     }
 
-    fn find_superseded(&self) -> HashMap<(KeyId, i64), i64, foldhash::fast::RandomState> {
+    fn find_superseded(&self) -> Superseded {
         let in_use = self.copies.iter().zip(&self.key_of).filter(|(copy, _)| copy.standing <= Standing::Unknown);
         let rows = in_use.filter(|(copy, key)| copy.prev_revision > 0 && Some(**key) != self.compact_key);
-        rows.filter_map(|(copy, &key)| Some(((key, copy.prev_revision), copy.id?))).collect()
+        let mut superseded =
+            Superseded::with_capacity_and_hasher(self.copies.len(), foldhash::fast::RandomState::default());
+        superseded.extend(rows.filter_map(|(copy, &key)| Some(((key, copy.prev_revision), copy.id?))));
+        superseded
     }
 
     /// Whether compaction has taken a row of the table away: it is a tombstone, or superseded, up to the compact revision.
@@ -215,52 +231,39 @@ impl<'a> Merge<'a> {
 
     /// The row of the table that supersedes another one.
     pub fn next(&self, key: KeyId, id: i64) -> Option<i64> {
-        self.superseded.get(&(key, id)).copied().or_else(|| self.witnesses.successor(key, id))
+        let superseded = self.superseded.get_or_init(|| self.find_superseded());
+        superseded.get(&(key, id)).copied().or_else(|| self.witnesses.successor(key, id))
     }
 
-    /// Groups of copies of one revision, each with the best first.
-    pub fn groups(&self) -> Vec<Vec<u32>> {
+    /// All copies that have a revision, ascending, and of one revision the best first.
+    pub fn in_order(&self) -> Vec<(i64, u32)> {
         let mut order: Vec<(i64, u32)> =
             (0u32..).zip(&self.copies).filter_map(|(at, copy)| Some((copy.id?, at))).collect();
         let rank = |at: u32| {
             let copy = self.copies.get(at as usize);
             copy.map(|copy| {
-                (copy.standing, copy.out_of_order, copy.value_check == Check::Bad, copy.old_check == Check::Bad)
+                (copy.standing, copy.out_of_order, copy.value_check == Check::Broken, copy.old_check == Check::Broken)
             })
         };
         order.par_sort_by(|&(a, x), &(b, y)| a.cmp(&b).then_with(|| rank(x).cmp(&rank(y))).then(x.cmp(&y)));
-        order.chunk_by(|a, b| a.0 == b.0).map(|group| group.iter().map(|&(_, at)| at).collect()).collect()
+        order
     }
 
     /// One row out of the copies of a revision.
-    pub fn one(&mut self, group: &[u32]) -> Option<Merged> {
-        let id = self.copies.get(*group.first()? as usize)?.id?;
+    pub fn one(&self, group: &[(i64, u32)]) -> Option<Merged> {
+        let &(id, first) = group.first()?;
+        let group = || group.iter().map(|&(_, at)| at);
         let witness = self.witnesses.of(id).copied();
         let told = witness.and_then(|witness| witness.name.winner());
         let compact = self.compact_key;
         let base = match told {
-            Some((name, margin)) if margin >= 1 => {
-                group.iter().copied().find(|&at| self.key(at) == name).unwrap_or(*group.first()?)
-            }
-            _ => *group.first()?,
+            Some((name, margin)) if margin >= 1 => group().find(|&at| self.key(at) == name).unwrap_or(first),
+            _ => first,
         };
         let key = self.key(base);
-        let base = if compact == Some(key) { self.newest_compact_row(group).unwrap_or(base) } else { base };
+        let base = if compact == Some(key) { self.newest_compact_row(group()).unwrap_or(base) } else { base };
         let copy = self.copies.get(base as usize)?;
-        let mut row = Row {
-            id: Some(id),
-            key,
-            created: Some(copy.created),
-            deleted: Some(copy.deleted),
-            create_revision: Some(copy.create_revision),
-            prev_revision: Some(copy.prev_revision),
-            lease: Some(copy.lease),
-            value: Held::Lost,
-            old_value: Held::Lost,
-            evidence: evidence(copy.standing),
-            source: source(copy.standing),
-            confirmed: false,
-        };
+        let mut row = copy.row(Some(id), key, evidence(copy.standing), source(copy.standing));
         let in_table = self.is_in_table(copy, key, id);
         let proven = witness.is_some_and(|witness| witness.name.has(key));
         if !in_table && copy.standing <= Standing::Unknown {
@@ -275,19 +278,16 @@ impl<'a> Merge<'a> {
         }
         // One index has it and another has not: a copy taken while compaction ran. Nobody can say whether it is gone, but
         // compaction takes no put that nothing supersedes.
-        let may_be_taken = copy.deleted || self.next(key, id).is_some();
-        if in_table && may_be_taken && compact != Some(key) && self.is_passed_over(id) {
+        let may_be_taken = || copy.deleted || self.next(key, id).is_some();
+        if in_table && compact != Some(key) && self.is_passed_over(id) && may_be_taken() {
             row.evidence = Evidence::Doubtful;
         }
         let prev = copy.prev_revision;
-        let same: Vec<u32> = group
-            .iter()
-            .copied()
+        let same = group()
+            .filter(|&at| at != base)
             .filter(|&at| self.key(at) == self.key(base))
-            .filter(|&at| self.copies.get(at as usize).is_some_and(|copy| copy.prev_revision == prev))
-            .collect();
-        let mut ordered = vec![base];
-        ordered.extend(same.into_iter().filter(|&at| at != base));
+            .filter(|&at| self.copies.get(at as usize).is_some_and(|copy| copy.prev_revision == prev));
+        let ordered: Vec<u32> = std::iter::once(base).chain(same).collect();
         let (value, from) = self.value(&ordered, Column::Value);
         row.value = value;
         if let Some(standing) = from.filter(|&standing| standing > Standing::Unknown && row.evidence < Evidence::Carved)
@@ -299,14 +299,15 @@ impl<'a> Merge<'a> {
     }
 
     /// kine updates this row in place; its highest `prev_revision` is the newest.
-    fn newest_compact_row(&self, group: &[u32]) -> Option<u32> {
+    fn newest_compact_row(&self, mut group: impl Iterator<Item = u32>) -> Option<u32> {
         let compact = self.compact_key?;
         let revision = self.compact_revision?;
-        let mut own = group.iter().copied().filter(|&at| self.key(at) == compact);
-        own.find(|&at| self.copies.get(at as usize).is_some_and(|copy| copy.prev_revision == revision))
+        group.find(|&at| {
+            self.key(at) == compact && self.copies.get(at as usize).is_some_and(|copy| copy.prev_revision == revision)
+        })
     }
 
-    fn is_in_table(&self, copy: &Copy<'_>, key: KeyId, id: i64) -> bool {
+    fn is_in_table(&self, copy: &Copy, key: KeyId, id: i64) -> bool {
         if Some(key) == self.compact_key {
             return true;
         }
@@ -315,9 +316,9 @@ impl<'a> Merge<'a> {
             return true;
         }
         let dead = self.witnesses.is_denied(id) && self.compact_revision.is_some_and(|compact| id <= compact)
-            || self.is_compacted(key, id, copy.deleted)
+            || !self.images.freelist().complete
                 && self.witnesses.of(id).is_none()
-                && !self.images.freelist().complete;
+                && self.is_compacted(key, id, copy.deleted);
         match copy.standing {
             _ if copy.out_of_order || dead => false,
             Standing::Present | Standing::Log => true,
@@ -362,39 +363,60 @@ impl<'a> Merge<'a> {
     }
 
     /// The first copy of a value that is whole, and how that copy stands; without one, what there is of it.
-    fn value(&mut self, ordered: &[u32], column: Column) -> (Held, Option<Standing>) {
+    fn value(&self, ordered: &[u32], column: Column) -> (Held, Option<Standing>) {
         let mut doubtful = None;
         for &at in ordered {
             let Some(copy) = self.copies.get(at as usize) else { continue };
             let (range, check) = copy.column(column);
             let Some(range) = range else { return (Held::Null, Some(copy.standing)) };
-            if check != Check::Bad {
-                let (range, standing) = (range.clone(), copy.standing);
-                return (Held::Known(self.store(at, range)), Some(standing));
+            if check != Check::Broken {
+                return (Held::Known(value_ref(at, column, range)), Some(copy.standing));
             }
             if copy.payload.reaches(range) {
-                doubtful = doubtful.or(Some((at, range.clone())));
+                doubtful = doubtful.or(Some(value_ref(at, column, range)));
             }
         }
         match doubtful {
-            Some((at, range)) => (Held::Doubtful(self.store(at, range)), None),
+            Some(value) => (Held::Doubtful(value), None),
             None => (Held::Lost, None),
         }
     }
 
-    /// Makes a value of a copy readable for whoever gets the rows.
-    pub fn store(&mut self, copy: u32, range: std::ops::Range<u32>) -> ValueRef {
-        let len = range.end.saturating_sub(range.start);
-        let place = self.stored.len() as u64;
-        self.stored.push(Stored { copy, range });
-        ValueRef { place, len }
-    }
-
     /// A value's bytes.
     pub fn bytes(&self, at: ValueRef) -> Option<std::borrow::Cow<'a, [u8]>> {
-        let stored = self.stored.get(usize::try_from(at.place).ok()?)?;
-        self.copies.get(stored.copy as usize)?.payload.read(self.images, &stored.range)
+        let (copy, range) = value_at(&self.copies, at)?;
+        copy.payload.read(self.images, range)
     }
+
+    /// Whether two values are the same bytes.
+    pub fn is_same(&self, a: ValueRef, b: ValueRef) -> bool {
+        match (value_at(&self.copies, a), value_at(&self.copies, b)) {
+            (Some((a, of_a)), Some((b, of_b))) => a.payload.is_same(self.images, of_a, &b.payload, of_b),
+            (a, b) => a.is_none() && b.is_none(),
+        }
+    }
+}
+
+/// Copies whose names one task gathers.
+const COPIES_PER_TASK: usize = 4096;
+
+fn names_of(images: &Images, copies: &[Copy]) -> Names {
+    let mut names = Names::default();
+    copies.iter().for_each(|copy| names.push(copy.name(images)));
+    names
+}
+
+/// A value by the number of its copy and its column.
+pub(super) fn value_ref(copy: u32, column: Column, range: &std::ops::Range<u32>) -> ValueRef {
+    let len = range.end.saturating_sub(range.start);
+    ValueRef { place: u64::from(copy) << 1 | u64::from(matches!(column, Column::OldValue)), len }
+}
+
+/// The copy that has a value, and where in its payload.
+pub(super) fn value_at(copies: &[Copy], at: ValueRef) -> Option<(&Copy, &std::ops::Range<u32>)> {
+    let copy = copies.get(usize::try_from(at.place >> 1).ok()?)?;
+    let column = if at.place & 1 == 0 { Column::Value } else { Column::OldValue };
+    copy.column(column).0.as_ref().map(|range| (copy, range))
 }
 
 /// Numbers that no row can have together (kine pkg/logstructured/sqllog/sql.go, Append).
@@ -407,13 +429,14 @@ fn is_impossible(row: &Row) -> bool {
 }
 
 /// All copies, followed with the shifts that most of them hold with.
-fn whole_copies<'a>(images: &'a Images, looked: &[Looked<'a>]) -> (Vec<Copy<'a>>, Shifts) {
-    let mut copies = copies::all(images, looked, &Shifts::default());
+fn whole_copies(images: &Images, looked: &[Looked<'_>], parts: Vec<Vec<Copy>>) -> (Vec<Copy>, Shifts) {
+    let mut copies = Vec::with_capacity(parts.iter().map(Vec::len).sum());
+    parts.into_iter().for_each(|mut part| copies.append(&mut part));
     let shifts = shifts::learn(images, &copies);
     if shifts.is_any() {
         copies = copies::all(images, looked, &shifts);
     }
-    refuse_taken_pages(&mut copies);
+    refuse_taken_pages(images, &mut copies);
     (copies, shifts)
 }
 
@@ -433,59 +456,4 @@ fn source(standing: Standing) -> Source {
         Standing::Past | Standing::Unproven => Source::Past,
         Standing::Remains => Source::Remains,
     }
-}
-
-/// Of rows that are no more and go on in the same bytes, the one that was written last had them last.
-fn refuse_pages_used_again(copies: &mut [Copy<'_>]) {
-    let is_past = |copy: &Copy<'_>| copy.standing > Standing::Unknown && !copy.payload.chain().is_empty();
-    let mut last: HashMap<u64, &Copy<'_>, foldhash::fast::RandomState> = HashMap::default();
-    for copy in copies.iter().filter(|copy| is_past(copy)) {
-        for &place in copy.payload.chain() {
-            let owner = last.entry(place).or_insert(copy);
-            if copy.id > owner.id {
-                *owner = copy;
-            }
-        }
-    }
-    let is_same = |a: &Copy<'_>, b: &Copy<'_>| a.id == b.id || (a.prev_revision, &a.name) == (b.prev_revision, &b.name);
-    let is_taken = |copy: &Copy<'_>| {
-        let places = copy.payload.chain().iter();
-        is_past(copy) && places.filter_map(|place| last.get(place)).any(|owner| !is_same(owner, copy))
-    };
-    let taken: Vec<bool> = copies.par_iter().map(is_taken).collect();
-    copies.iter_mut().zip(taken).filter(|(_, taken)| *taken).for_each(|(copy, _)| copy.doubt_chain());
-}
-
-/// An overflow page belongs to one row. A copy that is not in use and goes on in pages of a row that is, lost its own; of
-/// two rows in use that claim one page neither can be believed beyond its cell. That its content closes proves nothing: objects
-/// of one kind and length close in each other's pages.
-fn refuse_taken_pages(copies: &mut [Copy<'_>]) {
-    let mut owners: HashMap<PageNo, Option<i64>, foldhash::fast::RandomState> = HashMap::default();
-    refuse_pages_used_again(copies);
-    for copy in copies.iter().filter(|copy| copy.standing <= Standing::Unknown && copy.world == World::Current) {
-        for &page in &copy.chain {
-            let owner = owners.entry(page).or_insert(copy.id);
-            if *owner != copy.id {
-                *owner = None;
-            }
-        }
-    }
-    let shared: HashSet<PageNo, foldhash::fast::RandomState> =
-        owners.iter().filter(|(_, owner)| owner.is_none()).map(|(&page, _)| page).collect();
-    copies.par_iter_mut().filter(|copy| !copy.chain.is_empty()).for_each(|copy| {
-        let in_use = copy.standing <= Standing::Unknown;
-        let foreign = |page: &PageNo| match owners.get(page) {
-            Some(owner) => *owner != copy.id,
-            None => false,
-        };
-        let hit =
-            if in_use { copy.chain.iter().any(|page| shared.contains(page)) } else { copy.chain.iter().any(foreign) };
-        if !hit {
-            return;
-        }
-        if !in_use && copy.world == World::Current {
-            copy.payload.cut_to_cell();
-        }
-        copy.doubt_chain();
-    });
 }

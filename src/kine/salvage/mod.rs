@@ -11,6 +11,7 @@ mod content;
 mod copies;
 mod facts;
 mod finish;
+mod gather;
 mod ids;
 mod merge;
 mod newest;
@@ -18,14 +19,15 @@ mod proof;
 mod rebuild;
 mod record;
 mod shifts;
+mod sorted;
+mod taken;
 mod witness;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
 
-use chain::Payload;
+use copies::Copy;
 
 use super::consistency;
 use super::schema::COMPACT_KEY;
@@ -146,25 +148,15 @@ pub struct Missing {
     pub how: HowKnown,
 }
 
-/// The value of a row, by where it lies.
-#[derive(Clone, Debug)]
-struct Stored {
-    /// The number of its payload.
-    copy: u32,
-    range: Range<u32>,
-}
-
 struct Values {
     images: Arc<Images>,
-    payloads: Vec<Payload>,
-    stored: Vec<Stored>,
+    copies: Vec<Copy>,
 }
 
 impl ReadValue for Values {
     fn read(&self, at: ValueRef) -> Result<Cow<'_, [u8]>, Damage> {
-        let stored = usize::try_from(at.place).ok().and_then(|place| self.stored.get(place));
-        let payload = |stored: &&Stored| self.payloads.get(stored.copy as usize);
-        let bytes = stored.and_then(|stored| payload(&stored)?.read(&self.images, &stored.range));
+        let value = merge::value_at(&self.copies, at);
+        let bytes = value.and_then(|(copy, range)| copy.payload.read(&self.images, range));
         bytes.ok_or_else(|| Damage {
             file: self.images.name().clone(),
             place: Place::File,

@@ -4,41 +4,26 @@ use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
-use super::content::{Check, check};
-use super::copies::Copy;
-use super::merge::{Merge, Merged};
+use super::content::check;
+use super::merge::{Merge, Merged, value_ref};
 use super::{Held, HowKnown, Missing, Row, Source};
-use crate::model::{Evidence, KeyId, ValueRef};
+use crate::kine::rows::Column;
+use crate::model::{Check, Evidence, KeyId, ValueRef};
 
 /// Rows of the table, rows of the past, and what is missing.
 pub(super) type Found = (Vec<Row>, Vec<Row>, Vec<Missing>);
 
 /// Makes all rows.
-pub(super) fn all(merge: &mut Merge<'_>) -> Found {
-    let groups = merge.groups();
-    let merged: Vec<Merged> = groups.iter().filter_map(|group| merge.one(group)).collect();
-    let mut all = Rebuild {
-        by_id: HashMap::default(),
-        past_ids: HashSet::new(),
-        conflicts: HashSet::new(),
-        rows: Vec::new(),
-        past: Vec::new(),
-    };
-    let mut alternatives: HashMap<i64, Vec<u32>> = HashMap::new();
-    for Merged { row, in_table, copies } in merged {
-        let Some(id) = row.id else { continue };
-        if in_table {
-            if copies.len() > 1 {
-                alternatives.insert(id, copies);
-            }
-            all.by_id.insert(id, all.rows.len());
-            all.rows.push(row);
-        } else {
-            all.past_ids.insert(id);
-            all.past.push(row);
-        }
-    }
-    if all.compare(merge, &alternatives) > 0 {
+pub(super) fn all(merge: &Merge<'_>) -> Found {
+    let order = merge.in_order();
+    let merged = order.par_chunk_by(|a, b| a.0 == b.0).filter_map(|group| merge.one(group));
+    let parts: Vec<Part> = merged.fold(Part::default, Part::with).collect();
+    let Part { rows, past, alternatives } = Part::all(parts);
+    let mut by_id = ById::with_capacity_and_hasher(rows.len(), foldhash::fast::RandomState::default());
+    by_id.extend(rows.iter().enumerate().filter_map(|(at, row)| Some((row.id?, at))));
+    let past_ids = past.iter().filter_map(|row| row.id).collect();
+    let mut all = Rebuild { by_id, past_ids, conflicts: HashSet::new(), rows, past };
+    if all.compare(merge, &alternatives.into_iter().collect()) > 0 {
         all.doubt_single_bits(merge);
     }
     all.superseded_rows(merge);
@@ -49,17 +34,53 @@ pub(super) fn all(merge: &mut Merge<'_>) -> Found {
     (all.rows, all.past, missing)
 }
 
+/// Where each row is, by revision.
+type ById = HashMap<i64, usize, foldhash::fast::RandomState>;
+
+/// Some rows in their order, and the copies of those that have several.
+#[derive(Default)]
+struct Part {
+    rows: Vec<Row>,
+    past: Vec<Row>,
+    alternatives: Vec<(i64, Vec<u32>)>,
+}
+
+impl Part {
+    fn with(mut self, merged: Merged) -> Self {
+        let Merged { row, in_table, copies } = merged;
+        if !in_table {
+            self.past.push(row);
+            return self;
+        }
+        if let Some(id) = row.id.filter(|_| copies.len() > 1) {
+            self.alternatives.push((id, copies));
+        }
+        self.rows.push(row);
+        self
+    }
+
+    fn all(parts: Vec<Self>) -> Self {
+        let mut all = Self::default();
+        all.rows.reserve(parts.iter().map(|part| part.rows.len()).sum());
+        for mut part in parts {
+            all.rows.append(&mut part.rows);
+            all.past.append(&mut part.past);
+            all.alternatives.append(&mut part.alternatives);
+        }
+        all
+    }
+}
+
 /// A row and the one after it, by what they say of the first one's value.
 struct Pair {
+    at: usize,
     before_at: usize,
-    own: ValueRef,
-    old: ValueRef,
     same: bool,
 }
 
 struct Rebuild {
-    by_id: HashMap<i64, usize, foldhash::fast::RandomState>,
-    past_ids: HashSet<i64>,
+    by_id: ById,
+    past_ids: HashSet<i64, foldhash::fast::RandomState>,
     /// Rows whose value and whose copy in the row after them differ, and nobody knows which is right.
     conflicts: HashSet<i64>,
     rows: Vec<Row>,
@@ -74,20 +95,22 @@ impl Rebuild {
     /// Holds each value against the `old_value` of the row that supersedes it. Gives how often the two differ in single
     /// bits, as nothing but a fault of disk or memory makes them.
     fn compare(&mut self, merge: &Merge<'_>, alternatives: &HashMap<i64, Vec<u32>>) -> usize {
-        let pairs: Vec<Option<Pair>> = (0..self.rows.len()).into_par_iter().map(|at| self.pair(merge, at)).collect();
+        let pairs: Vec<Pair> = (0..self.rows.len()).into_par_iter().filter_map(|at| self.pair(merge, at)).collect();
         let mut flipped = 0;
-        for (at, pair) in pairs.into_iter().enumerate() {
-            let Some(Pair { before_at, own, old, same }) = pair else { continue };
-            let (Some(after), Some(before)) = (self.rows.get(at).copied(), self.rows.get(before_at).copied()) else {
-                continue;
-            };
-            // Rows that two others supersede may have another value by now.
-            if same && before.value == Held::Known(own) && after.old_value == Held::Known(old) {
+        // Rows that two others supersede may have another value by now.
+        let mut changed: HashSet<(usize, Column)> = HashSet::new();
+        for Pair { at, before_at, same } in pairs {
+            let is_as_seen = changed.is_empty()
+                || !changed.contains(&(before_at, Column::Value)) && !changed.contains(&(at, Column::OldValue));
+            if same && is_as_seen {
                 if let Some(row) = self.rows.get_mut(before_at) {
                     row.confirmed = true;
                 }
                 continue;
             }
+            let (Some(after), Some(before)) = (self.rows.get(at).copied(), self.rows.get(before_at).copied()) else {
+                continue;
+            };
             let (Held::Known(own), Held::Known(old)) = (before.value, after.old_value) else { continue };
             if let (Some(own), Some(old)) = (merge.bytes(own), merge.bytes(old)) {
                 flipped += usize::from(own.len() == old.len() && has_lone_bit(&own, &old));
@@ -102,6 +125,7 @@ impl Rebuild {
             if own_votes <= old_votes
                 && let Some(row) = self.rows.get_mut(before_at)
             {
+                changed.insert((before_at, Column::Value));
                 (row.value, row.evidence) = if own_votes < old_votes {
                     (Held::Known(old), row.evidence.max(Evidence::Rebuilt))
                 } else {
@@ -111,6 +135,7 @@ impl Rebuild {
             if old_votes <= own_votes
                 && let Some(row) = self.rows.get_mut(at)
             {
+                changed.insert((at, Column::OldValue));
                 row.old_value = if old_votes < own_votes { Held::Known(own) } else { Held::Doubtful(old) };
             }
         }
@@ -123,7 +148,7 @@ impl Rebuild {
         let before_at = *self.by_id.get(&after.prev_revision.filter(|&prev| prev > 0)?)?;
         let before = self.rows.get(before_at).filter(|before| before.key == after.key)?;
         let (Held::Known(own), Held::Known(old)) = (before.value, after.old_value) else { return None };
-        Some(Pair { before_at, own, old, same: merge.bytes(own) == merge.bytes(old) })
+        Some(Pair { at, before_at, same: merge.is_same(own, old) })
     }
 
     /// In a file with single bits changed, a value without a second copy that differs from the one before it in a lone bit is
@@ -141,7 +166,12 @@ impl Rebuild {
 
     /// Gives each row that is superseded, and lost or without its value, what the one after it holds.
     fn superseded_rows(&mut self, merge: &Merge<'_>) {
-        for at in 0..self.rows.len() {
+        // A row whose value is known stays as it is.
+        let is_known = |id| self.get(id).is_some_and(|before| before.value.is_whole());
+        let is_asked = |row: &Row| row.prev_revision.is_some_and(|prev| prev > 0 && !is_known(prev));
+        let rows = self.rows.par_iter().enumerate();
+        let asked: Vec<usize> = rows.filter(|(_, row)| is_asked(row)).map(|(at, _)| at).collect();
+        for at in asked {
             let Some(after) = self.rows.get(at).copied() else { continue };
             self.superseded(merge, &after, true);
         }
@@ -229,7 +259,7 @@ impl Rebuild {
     /// Gives each row whose `old_value` is lost the value of the row that it supersedes.
     fn old_values(&mut self, merge: &Merge<'_>) {
         for at in 0..self.rows.len() {
-            let Some(row) = self.rows.get(at).copied().filter(|row| !row.old_value.is_whole()) else { continue };
+            let Some(row) = self.rows.get(at).filter(|row| !row.old_value.is_whole()).copied() else { continue };
             let prev = row.prev_revision.filter(|&prev| prev > 0);
             let before = prev.and_then(|prev| self.get(prev)).filter(|before| before.key == row.key);
             if let Some(before) = before.filter(|before| before.value.is_whole() && Some(row.key) != merge.compact_key)
@@ -247,7 +277,7 @@ impl Rebuild {
             .witnesses
             .ids()
             .filter(|(id, witness)| {
-                !self.by_id.contains_key(id) && witness.deleted.winner().is_some_and(|(deleted, _)| deleted)
+                witness.deleted.winner().is_some_and(|(deleted, _)| deleted) && !self.by_id.contains_key(id)
             })
             .filter_map(|(id, witness)| {
                 Some((id, witness.name.winner()?.0, witness.prev_revision.winner().map(|(prev, _)| prev)))
@@ -275,10 +305,13 @@ impl Rebuild {
     }
 
     /// Remains without a revision: what no other row holds already.
-    fn nameless(&mut self, merge: &mut Merge<'_>) {
+    fn nameless(&mut self, merge: &Merge<'_>) {
         let lost: Vec<u32> =
             (0u32..).zip(&merge.copies).filter(|(_, copy)| copy.id.is_none()).map(|(at, _)| at).collect();
-        let mut known: HashSet<(KeyId, i64)> = HashSet::new();
+        if lost.is_empty() {
+            return;
+        }
+        let mut known: HashSet<(KeyId, i64), foldhash::fast::RandomState> = HashSet::default();
         for row in self.rows.iter().chain(&self.past) {
             known.extend(row.prev_revision.map(|prev| (row.key, prev)));
         }
@@ -286,13 +319,12 @@ impl Rebuild {
             let key = merge.key(at);
             let Some(copy) = merge.copies.get(at as usize) else { continue };
             let (value_check, old_check) = (copy.value_check, copy.old_check);
-            let row = remains(copy, key);
-            let value = copy.value.clone();
-            let old = copy.old_value.clone().filter(|_| old_check != Check::Bad);
-            let old_value = old.map_or(Held::Lost, |range| Held::Known(merge.store(at, range)));
+            let row = copy.row(None, key, Evidence::Carved, Source::Remains);
+            let of = |column| copy.column(column).0.as_ref().map(|range| Held::Known(value_ref(at, column, range)));
+            let old_value = of(Column::OldValue).filter(|_| old_check != Check::Broken).unwrap_or(Held::Lost);
             let row = Row { old_value, ..row };
-            if value_check != Check::Bad && known.insert((key, row.prev_revision.unwrap_or(0))) {
-                let value = value.map_or(Held::Null, |range| Held::Known(merge.store(at, range)));
+            if value_check != Check::Broken && known.insert((key, row.prev_revision.unwrap_or(0))) {
+                let value = of(Column::Value).unwrap_or(Held::Null);
                 self.past.push(Row { value, ..row });
             }
             // It tells what the row before it was, though not what it was itself.
@@ -319,9 +351,11 @@ impl Rebuild {
             missing.insert(id, Missing { id, key, deleted, how: HowKnown::Index });
         }
         let compact = merge.compact_revision.unwrap_or(0);
-        for row in
-            self.rows.iter().filter(|row| Some(row.key) != merge.compact_key && row.evidence != Evidence::Doubtful)
-        {
+        let is_asked = |row: &&Row| {
+            let is_there = row.prev_revision.is_none_or(|prev| prev <= 0 || self.by_id.contains_key(&prev));
+            !is_there && Some(row.key) != merge.compact_key && row.evidence != Evidence::Doubtful
+        };
+        for row in self.rows.par_iter().filter(is_asked).collect::<Vec<&Row>>() {
             let (Some(id), Some(prev)) = (row.id, row.prev_revision.filter(|&prev| prev > 0)) else { continue };
             // The row after it keeps a row from compaction until it is compacted itself.
             if id > compact && merge.compact_revision.is_some() && !self.by_id.contains_key(&prev) {
@@ -341,23 +375,6 @@ impl Rebuild {
         let mut missing: Vec<Missing> = missing.into_values().collect();
         missing.sort_by_key(|missing| missing.id);
         missing
-    }
-}
-
-fn remains(copy: &Copy<'_>, key: KeyId) -> Row {
-    Row {
-        id: None,
-        key,
-        created: Some(copy.created),
-        deleted: Some(copy.deleted),
-        create_revision: Some(copy.create_revision),
-        prev_revision: Some(copy.prev_revision),
-        lease: Some(copy.lease),
-        value: Held::Null,
-        old_value: Held::Null,
-        evidence: Evidence::Carved,
-        source: Source::Remains,
-        confirmed: false,
     }
 }
 

@@ -77,7 +77,8 @@ impl Shape {
     }
 }
 
-fn number(kind: SerialType, bytes: &[u8]) -> Option<i64> {
+/// An integer's value, NULL being 0; nothing for what is no integer.
+pub(super) fn number(kind: SerialType, bytes: &[u8]) -> Option<i64> {
     match kind {
         SerialType::Null | SerialType::Zero => Some(0),
         SerialType::One => Some(1),

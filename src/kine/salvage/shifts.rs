@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use super::chain::{Payload, Shifts};
-use super::content::Check;
 use super::copies::{Copy, Standing};
+use crate::model::Check;
 use crate::sqlite::Images;
 
 /// The largest shift that is looked for, in pages.
@@ -17,13 +17,13 @@ const LONGEST: u32 = 1024;
 const QUORUM: usize = 3;
 
 /// Finds the shifts by which broken chains would hold, and from which page on.
-pub(super) fn learn(images: &Images, copies: &[Copy<'_>]) -> Shifts {
-    let of_now = |copy: &&Copy<'_>| {
+pub(super) fn learn(images: &Images, copies: &[Copy]) -> Shifts {
+    let of_now = |copy: &&Copy| {
         let pages = images.geometry().overflow_pages(copy.cell.len, copy.cell.local);
         copy.standing <= Standing::Unknown && copy.cell.overflow.is_some() && pages <= LONGEST
     };
-    let is_good = |copy: &Copy<'_>| copy.payload.is_whole() && copy.value_check != Check::Bad;
-    let broken: Vec<&Copy<'_>> = copies.iter().filter(of_now).filter(|copy| !is_good(copy)).collect();
+    let is_good = |copy: &Copy| copy.payload.is_whole() && copy.value_check != Check::Broken;
+    let broken: Vec<&Copy> = copies.iter().filter(of_now).filter(|copy| !is_good(copy)).collect();
     if broken.len() < QUORUM {
         return Shifts::default();
     }
@@ -65,8 +65,8 @@ impl Chain {
 }
 
 /// Whether a chain with this shift ends where it should, and what is in it closes.
-fn holds(images: &Images, copy: &Copy<'_>, shifts: &Shifts) -> bool {
-    let (payload, _) = Payload::follow(images, copy.world, &copy.cell, shifts);
+fn holds(images: &Images, copy: &Copy, shifts: &Shifts) -> bool {
+    let payload = Payload::follow(images, copy.world, &copy.cell, shifts);
     let sound = |range: &std::ops::Range<u32>| payload.overflows(range) && payload.check(images, range) == Check::Sound;
     payload.is_whole() && [&copy.value, &copy.old_value].into_iter().flatten().any(sound)
 }

@@ -2,51 +2,63 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
+
 use super::facts::Facts;
+use super::sorted::Sorted;
 use crate::model::KeyId;
 
-/// The two most frequent answers to a question.
+/// The two first answers to a question, and how often each was given.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Votes<T> {
-    best: [Option<(T, u32)>; 2],
+    answers: [T; 2],
+    counts: [u16; 2],
 }
 
-impl<T> Default for Votes<T> {
+impl Default for Votes<KeyId> {
     fn default() -> Self {
-        Self { best: [None, None] }
+        Self { answers: [KeyId::UNSET; 2], counts: [0; 2] }
+    }
+}
+
+impl Default for Votes<i64> {
+    fn default() -> Self {
+        Self { answers: [0; 2], counts: [0; 2] }
+    }
+}
+
+impl Default for Votes<bool> {
+    fn default() -> Self {
+        Self { answers: [false; 2], counts: [0; 2] }
     }
 }
 
 impl<T: PartialEq + Copy> Votes<T> {
     fn add(&mut self, answer: T) {
-        for slot in &mut self.best {
-            match slot {
-                Some((known, count)) if *known == answer => {
-                    *count += 1;
-                    return;
-                }
-                None => {
-                    *slot = Some((answer, 1));
-                    return;
-                }
-                _ => {}
+        for (slot, count) in self.answers.iter_mut().zip(&mut self.counts) {
+            if *count == 0 {
+                *slot = answer;
+            }
+            if *slot == answer {
+                *count = count.saturating_add(1);
+                return;
             }
         }
     }
 
     /// The answer of most, and how many more they are than those of the next.
     pub fn winner(&self) -> Option<(T, u32)> {
-        let [first, second] = self.best;
-        match (first?, second) {
-            (first, None) => Some(first),
-            ((a, m), Some((_, n))) if m >= n => Some((a, m - n)),
-            ((_, m), Some((b, n))) => Some((b, n - m)),
+        let ([a, b], [m, n]) = (self.answers, self.counts.map(u32::from));
+        match m {
+            0 => None,
+            _ if m >= n => Some((a, m - n)),
+            _ => Some((b, n - m)),
         }
     }
 
     /// Whether anybody gives this answer.
     pub fn has(&self, answer: T) -> bool {
-        self.best.iter().flatten().any(|(known, _)| *known == answer)
+        self.answers.iter().zip(self.counts).any(|(known, count)| count > 0 && *known == answer)
     }
 }
 
@@ -58,21 +70,18 @@ pub(super) struct Witness {
     pub deleted: Votes<bool>,
 }
 
-/// What is known by revision.
-type ById = HashMap<i64, Witness, foldhash::fast::RandomState>;
 /// What is known by key and `prev_revision`.
 type ByPrev<T> = HashMap<(KeyId, i64), T, foldhash::fast::RandomState>;
 
-fn add_witnesses(of: &mut ById, facts: &Facts<'_>, names: &[Option<KeyId>]) {
-    // Each row stands in five or six indexes.
-    of.reserve(facts.all.len() / 5);
-    for (fact, name) in facts.all.iter().zip(names) {
-        let Some(fact) = fact.as_ref().filter(|fact| fact.live) else { continue };
-        let witness = of.entry(fact.id).or_default();
-        if let Some(name) = *name {
+fn add_witnesses(ids: &mut Sorted, of: &mut Vec<Witness>, facts: &Facts) {
+    *ids = Sorted::new(facts.par_iter().filter(|fact| fact.live).map(|fact| fact.id).collect());
+    of.resize(ids.len(), Witness::default());
+    for fact in facts.iter().filter(|fact| fact.live) {
+        let Some(witness) = ids.place(fact.id).and_then(|place| of.get_mut(place)) else { continue };
+        if let Some(name) = fact.key() {
             witness.name.add(name);
         }
-        if let Some(prev) = fact.prev_revision {
+        if let Some(prev) = fact.prev_revision() {
             witness.prev_revision.add(prev);
         }
         if let Some(deleted) = fact.deleted {
@@ -81,11 +90,11 @@ fn add_witnesses(of: &mut ById, facts: &Facts<'_>, names: &[Option<KeyId>]) {
     }
 }
 
-fn add_chains(chain: &mut ByPrev<i64>, past: &mut ByPrev<Option<i64>>, facts: &Facts<'_>, names: &[Option<KeyId>]) {
-    chain.reserve(facts.all.len() / 5);
-    for (fact, name) in facts.all.iter().zip(names) {
-        let Some(fact) = fact else { continue };
-        let (Some(name), Some(prev)) = (*name, fact.prev_revision) else { continue };
+fn add_chains(chain: &mut ByPrev<i64>, past: &mut ByPrev<Option<i64>>, facts: &Facts) {
+    // Of the six indexes that each row stands in, two have both.
+    chain.reserve(facts.len() / 6);
+    for fact in facts.iter() {
+        let (Some(name), Some(prev)) = (fact.key(), fact.prev_revision()) else { continue };
         if fact.live {
             chain.insert((name, prev), fact.id);
         } else {
@@ -100,7 +109,9 @@ fn add_chains(chain: &mut ByPrev<i64>, past: &mut ByPrev<Option<i64>>, facts: &F
 /// All witnesses.
 #[derive(Default)]
 pub(super) struct Witnesses {
-    of: ById,
+    ids: Sorted,
+    /// What is known of each of them.
+    of: Vec<Witness>,
     /// The revision that supersedes another one of a key, as an index in use has it.
     chain: ByPrev<i64>,
     /// The same from pages that are not in use any more.
@@ -109,11 +120,11 @@ pub(super) struct Witnesses {
 }
 
 impl Witnesses {
-    /// Puts facts together; `names` has the key of each fact.
-    pub fn new(facts: &Facts<'_>, names: &[Option<KeyId>]) -> Self {
+    /// Puts facts together.
+    pub fn new(facts: &Facts) -> Self {
         let mut all = Self::default();
-        let Self { of, chain, past_chain, .. } = &mut all;
-        rayon::join(|| add_witnesses(of, facts, names), || add_chains(chain, past_chain, facts, names));
+        let Self { ids, of, chain, past_chain, .. } = &mut all;
+        rayon::join(|| add_witnesses(ids, of, facts), || add_chains(chain, past_chain, facts));
         all
     }
 
@@ -124,12 +135,12 @@ impl Witnesses {
 
     /// What indexes say of a revision.
     pub fn of(&self, id: i64) -> Option<&Witness> {
-        self.of.get(&id)
+        self.of.get(self.ids.place(id)?)
     }
 
     /// All revisions that an index names.
     pub fn ids(&self) -> impl Iterator<Item = (i64, &Witness)> {
-        self.of.iter().map(|(&id, witness)| (id, witness))
+        self.ids.iter().zip(&self.of)
     }
 
     /// The revision of the row of a key that supersedes `prev`.
@@ -144,7 +155,7 @@ impl Witnesses {
 
     /// Whether the index over ids would name a revision, and does not: the row is gone, or the pages are of two moments.
     pub fn is_passed_over(&self, id: i64) -> bool {
-        if self.of.get(&id).is_some_and(|witness| witness.deleted.winner().is_some()) {
+        if self.of(id).is_some_and(|witness| witness.deleted.winner().is_some()) {
             return false;
         }
         let at = self.covered.partition_point(|&(first, _)| first < id);
@@ -153,6 +164,6 @@ impl Witnesses {
 
     /// The same, and no other index names it either.
     pub fn is_denied(&self, id: i64) -> bool {
-        !self.of.contains_key(&id) && self.is_passed_over(id)
+        self.of(id).is_none() && self.is_passed_over(id)
     }
 }

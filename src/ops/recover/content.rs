@@ -1,10 +1,10 @@
 //! Whether a stored value contradicts itself.
 
-use crate::etcd::salvage::Check;
 use crate::kube::decode::DecodeError;
 use crate::kube::minor::Minor;
 use crate::kube::show::{ShowError, View, show};
 use crate::kube::sink::Discard;
+use crate::model::Check;
 
 /// Whether a value begins as an object of Kubernetes and is none, or holds text that is none: other bytes stand in it. Of a
 /// value that is encrypted, or of no kind that is known, nothing can be said.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Options;
-use super::kine::object;
+use super::losses::{Losses, nameless, object};
 use super::report::{ByEvidence, HowLost, Lost, Report, Unproven};
 use crate::etcd::NewRow;
 use crate::etcd::salvage::{Row, Salvage};
@@ -28,7 +28,8 @@ pub(super) fn decide(salvage: &Salvage, options: &Options) -> (Report, Vec<Row>)
     }
     let registry = Registry::new([]);
     let mut found = Losses::default();
-    found.lost.extend(salvage.rows.iter().filter(|row| row.key.is_none()).map(nameless));
+    let of_nobody = salvage.rows.iter().filter(|row| row.key.is_none());
+    found.lost.extend(of_nobody.map(|row| nameless(row.at.revision.main, HowLost::Value)));
     let mut write = Vec::new();
     let mut live_keys = 0;
     for (key, mut rows) in keys.ids().zip(of_key) {
@@ -56,26 +57,6 @@ pub(super) fn decide(salvage: &Salvage, options: &Options) -> (Report, Vec<Row>)
         notes: Vec::new(),
     };
     (report, write)
-}
-
-/// What is lost, and what may be older than it looks.
-#[derive(Default)]
-struct Losses {
-    lost: Vec<Lost>,
-    unproven: Vec<Unproven>,
-}
-
-/// A row whose key cannot be read.
-fn nameless(row: &Row) -> Lost {
-    Lost {
-        key: None,
-        object: None,
-        revision: row.at.revision.main,
-        how: HowLost::Value,
-        newest: true,
-        last_good_revision: None,
-        used: false,
-    }
 }
 
 /// One key with all its rows, those of the past too, ascending, and whether each is in the table.

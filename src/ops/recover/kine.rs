@@ -4,35 +4,23 @@ use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
+use super::Options;
+use super::losses::{Losses, nameless, object};
 use super::report::{ByEvidence, HowLost, Lost, Report, Unproven, WalVerdict};
-use super::{Object, Options};
 use crate::kine::salvage::{Held, HowKnown, Row, Salvage};
 use crate::kine::{self, NewRow};
-use crate::kube::resources::{Identity, Registry};
+use crate::kube::resources::Registry;
 use crate::model::{Contents, Evidence, KeyId, is_gap};
 use crate::ops::convert::{self, Plan, PlanError, Rows};
 use crate::sqlite::{Reading, WalFit};
 
-/// Decides, and reports. The rows to write ascend by id.
-pub(super) fn decide(salvage: &Salvage, options: &Options) -> (Report, Vec<Row>) {
-    let doubtful = contradictions(salvage);
-    let mut by_evidence = ByEvidence::default();
-    for row in &salvage.rows {
-        by_evidence.add(grade(row, &doubtful));
-    }
-    let mut past = ByEvidence::default();
-    for row in &salvage.past {
-        past.add(if row.value.is_whole() { row.evidence } else { Evidence::Doubtful });
-    }
-    let keys = salvage.history.keys();
-    let mut of_key: Vec<Vec<&Row>> = vec![Vec::new(); keys.len()];
-    for row in &salvage.rows {
-        if let Some(slot) = of_key.get_mut(row.key.index()) {
-            slot.push(row);
-        }
-    }
+/// Decides, and reports. The rows to write, where some are to be, ascend by id.
+pub(super) fn decide(salvage: &Salvage, options: &Options, writes: bool) -> (Report, Vec<Row>) {
+    let (doubtful, of_keys) = rayon::join(|| contradictions(salvage), || OfKeys::new(salvage));
+    let by_evidence = count(&salvage.rows, |row| grade(row, &doubtful));
+    let past = count(&salvage.past, |row| if row.value.is_whole() { row.evidence } else { Evidence::Doubtful });
     let mut missing_of: HashMap<KeyId, Vec<(i64, HowLost)>> = HashMap::new();
-    let mut found = Losses::default();
+    let mut found = Decided::default();
     for missing in &salvage.missing {
         let how = match missing.how {
             HowKnown::Index => HowLost::Index,
@@ -40,29 +28,22 @@ pub(super) fn decide(salvage: &Salvage, options: &Options) -> (Report, Vec<Row>)
         };
         match missing.key {
             Some(key) => missing_of.entry(key).or_default().push((missing.id, how)),
-            None => found.lost.push(Lost {
-                key: None,
-                object: None,
-                revision: missing.id,
-                how,
-                newest: true,
-                last_good_revision: None,
-                used: false,
-            }),
+            None => found.losses.lost.push(nameless(missing.id, how)),
         }
     }
     let registry = Registry::new([]);
-    let mut write = Vec::new();
-    let mut live_keys = 0;
-    for key in keys.ids() {
-        let rows = of_key.get(key.index()).map(Vec::as_slice).unwrap_or_default();
-        let missing = missing_of.remove(&key).unwrap_or_default();
-        if rows.is_empty() && missing.is_empty() {
-            continue;
+    let one = |mut all: Decided, key: KeyId| {
+        let rows: Vec<&Row> = of_keys.of(salvage, key).collect();
+        let missing = missing_of.get(&key).map(Vec::as_slice).unwrap_or_default();
+        if !rows.is_empty() || !missing.is_empty() {
+            One { salvage, doubtful: &doubtful, key, rows: &rows, missing }
+                .decide(options, &registry, writes, &mut all);
         }
-        let one = One { salvage, doubtful: &doubtful, key, rows, missing: &missing };
-        live_keys += one.decide(options, &registry, &mut found, &mut write);
-    }
+        all
+    };
+    let ids: Vec<KeyId> = salvage.history.keys().ids().collect();
+    let all = ids.into_par_iter().fold(Decided::default, one).reduce(Decided::default, Decided::and);
+    let Decided { losses: found, mut write, live_keys } = found.and(all);
     let Losses { mut lost, unproven } = found;
     lost.sort_by_key(|lost| lost.revision);
     write.par_sort_by_key(|row| row.id);
@@ -84,6 +65,70 @@ pub(super) fn decide(salvage: &Salvage, options: &Options) -> (Report, Vec<Row>)
         notes: notes(salvage),
     };
     (report, write)
+}
+
+/// What was decided of some keys.
+#[derive(Default)]
+struct Decided {
+    losses: Losses,
+    write: Vec<Row>,
+    live_keys: u64,
+}
+
+impl Decided {
+    fn and(mut self, mut others: Self) -> Self {
+        self.losses.append(&mut others.losses);
+        self.write.append(&mut others.write);
+        self.live_keys += others.live_keys;
+        self
+    }
+}
+
+/// The rows of each key, by their places among all, ascending.
+struct OfKeys {
+    ends: Vec<u32>,
+    places: Vec<u32>,
+}
+
+impl OfKeys {
+    fn new(salvage: &Salvage) -> Self {
+        let mut ends = vec![0_u32; salvage.history.keys().len() + 1];
+        for row in &salvage.rows {
+            if let Some(count) = ends.get_mut(row.key.index() + 1) {
+                *count += 1;
+            }
+        }
+        let mut sum = 0;
+        for end in &mut ends {
+            sum += *end;
+            *end = sum;
+        }
+        // Each moves from where its key begins to where it ends.
+        let mut places = vec![0; sum as usize];
+        for (place, row) in (0..).zip(&salvage.rows) {
+            if let Some(next) = ends.get_mut(row.key.index()) {
+                if let Some(slot) = places.get_mut(*next as usize) {
+                    *slot = place;
+                }
+                *next += 1;
+            }
+        }
+        Self { ends, places }
+    }
+
+    fn of<'a>(&'a self, salvage: &'a Salvage, key: KeyId) -> impl Iterator<Item = &'a Row> {
+        let end = self.ends.get(key.index()).copied().unwrap_or(0) as usize;
+        let start = key.index().checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0) as usize;
+        let places = self.places.get(start..end).unwrap_or_default();
+        places.iter().filter_map(|&place| salvage.rows.get(place as usize))
+    }
+}
+
+/// Counts rows by what they rest on.
+fn count(rows: &[Row], of: impl Fn(&Row) -> Evidence) -> ByEvidence {
+    let mut counts = ByEvidence::default();
+    rows.iter().for_each(|row| counts.add(of(row)));
+    counts
 }
 
 /// Nothing in a file tells whether a WAL that is gone was empty.
@@ -123,7 +168,7 @@ fn contradictions(salvage: &Salvage) -> HashSet<i64> {
     for _ in 0..16 {
         let rows: Vec<kine::Row> = salvage
             .rows
-            .iter()
+            .par_iter()
             .filter(|row| row.evidence != Evidence::Doubtful && row.id.is_some_and(|id| !doubtful.contains(&id)))
             .filter(|row| Some(row.key) != compact)
             .filter_map(stored)
@@ -152,13 +197,6 @@ fn stored(row: &Row) -> Option<kine::Row> {
     })
 }
 
-/// What is lost, and what may be older than it looks.
-#[derive(Default)]
-struct Losses {
-    lost: Vec<Lost>,
-    unproven: Vec<Unproven>,
-}
-
 /// One key: its rows, ascending, and the revisions of it that are missing.
 struct One<'a> {
     salvage: &'a Salvage,
@@ -174,8 +212,9 @@ impl One<'_> {
         grade(row, self.doubtful) != Evidence::Doubtful && stored(row).is_some()
     }
 
-    /// Adds what is lost of the key, and the rows to write. Gives 1 where the key is live.
-    fn decide(&self, options: &Options, registry: &Registry, found: &mut Losses, write: &mut Vec<Row>) -> u64 {
+    /// Adds what is lost of the key, and the rows to write.
+    fn decide(&self, options: &Options, registry: &Registry, writes: bool, all: &mut Decided) {
+        let Decided { losses: found, write, live_keys } = all;
         let keys = self.salvage.history.keys();
         let name = keys.get(self.key);
         if self.salvage.compact_key() == Some(self.key) {
@@ -187,7 +226,7 @@ impl One<'_> {
                     .take(1)
                     .map(|row| **row),
             );
-            return 0;
+            return;
         }
         let is_own_gap = |id: i64| is_gap(name, id);
         let bad = self.rows.iter().filter(|row| !self.is_good(row)).filter_map(|row| {
@@ -202,13 +241,13 @@ impl One<'_> {
         let newest_gone = gone.last().map_or(0, |(id, _)| *id);
         let is_lost = newest_gone > newest_good;
         let used = is_lost && options.last_known_good && !good.is_empty();
-        let object = object(registry, name);
+        let object = || object(registry, name);
         for &(revision, how) in &gone {
             let before = good.iter().rev().find(|row| row.id.is_some_and(|id| id < revision));
             let newest = revision == newest_gone && is_lost;
             found.lost.push(Lost {
                 key: Some(name.to_vec()),
-                object: object.clone(),
+                object: object(),
                 revision,
                 how,
                 newest,
@@ -217,7 +256,7 @@ impl One<'_> {
             });
         }
         if is_lost && !used {
-            return 0;
+            return;
         }
         if let Some(newest) = good.last()
             && let Some(revision) = newest.id
@@ -226,29 +265,15 @@ impl One<'_> {
         {
             let deleted = newest.deleted == Some(true);
             let used = options.last_known_good;
-            found.unproven.push(Unproven { key: name.to_vec(), object, revision, deleted, used });
+            found.unproven.push(Unproven { key: name.to_vec(), object: object(), revision, deleted, used });
             if !used {
-                return 0;
+                return;
             }
         }
-        write.extend(good.iter().map(|row| **row));
-        u64::from(good.last().is_some_and(|row| row.deleted == Some(false)))
-    }
-}
-
-/// What a key is.
-pub(super) fn object(registry: &Registry, name: &[u8]) -> Option<Object> {
-    match registry.identify(name) {
-        Identity::Object(object) => Some(Object {
-            kind: object.resource.kind_name(),
-            namespace: object.namespace.map(str::to_owned),
-            name: object.name.to_owned(),
-        }),
-        Identity::Unlisted { group, plural, rest } => {
-            let kind = if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") };
-            Some(Object { kind, namespace: None, name: rest.to_owned() })
+        if writes {
+            write.extend(good.iter().map(|row| **row));
         }
-        _ => None,
+        *live_keys += u64::from(good.last().is_some_and(|row| row.deleted == Some(false)));
     }
 }
 

@@ -6,6 +6,7 @@
 mod content;
 mod etcd;
 mod kine;
+mod losses;
 mod report;
 mod rows;
 mod run;

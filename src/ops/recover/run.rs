@@ -53,7 +53,7 @@ pub fn recover(
         target.map(|target| Destination::new(target, Kind::File, options.force, &found.watch)).transpose()?;
     match &found.salvaged {
         Salvaged::Kine(salvage) => {
-            let (mut report, rows) = kine::decide(salvage, options);
+            let (mut report, rows) = kine::decide(salvage, options, destination.is_some());
             let job = Job { found, destination: destination.as_ref(), options };
             job.finish(&mut report, Target::Kine, rows.is_empty(), progress, |report| {
                 kine::plan(salvage, &rows, report)

@@ -4,6 +4,7 @@
 //! SQLite sees one image of a page. A file holds more: the page in the file that a WAL frame covers, frames behind one that
 //! does not hold, frames of earlier generations. Each is a page as it once was.
 
+mod frames;
 mod freelist;
 mod images;
 mod order;

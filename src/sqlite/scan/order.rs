@@ -15,8 +15,8 @@ const DEEPEST: usize = 24;
 /// A step through an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The entry at this position of this page.
-    Entry(PageNo, u16),
+    /// The entries of this page from a position on, up to another one.
+    Entries(PageNo, u16, u16),
     /// A part of the index is lost, or may be.
     Gap,
     /// An index begins or ends here.
@@ -78,7 +78,7 @@ impl Walk<'_> {
         while let Some(next) = open.pop() {
             match next {
                 Open::Page(no, depth) => self.enter(no, depth, &mut open),
-                Open::Entry(no, position) => self.steps.push(Step::Entry(no, position)),
+                Open::Entry(no, position) => self.steps.push(Step::Entries(no, position, position.saturating_add(1))),
                 Open::Gap => self.steps.push(Step::Gap),
             }
         }
@@ -93,7 +93,7 @@ impl Walk<'_> {
             return;
         };
         if page.kind().is_leaf() {
-            self.steps.extend((0..page.cell_count()).map(|position| Step::Entry(no, position)));
+            self.steps.push(Step::Entries(no, 0, page.cell_count()));
             return;
         }
         // The last comes first off the stack.
