@@ -12,6 +12,7 @@ use super::why_words::{verdict_advice, verdict_text};
 use super::{JSON_VERSION, text};
 use crate::ops::series::stitch::Seen;
 use crate::ops::series::{Cluster, Growth, Series, Snapshot, Soundness};
+use crate::ops::why::verdict::Finding;
 
 /// Bars in a row of a terminal.
 const BARS: usize = 40;
@@ -123,21 +124,36 @@ fn cluster_text(cluster: &Cluster, out: &mut String) {
     };
     let mut lines =
         vec![["TIME", "REVISION", "KEYS", "LIVE", "SIZE", "VERDICT", "SNAPSHOT"].map(str::to_owned).to_vec()];
-    lines.extend(cluster.snapshots.iter().map(row));
+    // Of the others nobody asked, or the answer was that they are sound.
+    let unsound = match &cluster.soundness {
+        Soundness::Sound => None,
+        Soundness::Since { first, .. } => Some([*first, cluster.snapshots.len().saturating_sub(1)]),
+    };
+    let is_unsound = |at: usize| unsound.is_some_and(|known| known.contains(&at));
+    lines.extend(cluster.snapshots.iter().enumerate().map(|(at, snapshot)| row(snapshot, is_unsound(at))));
     out.push_str(&aligned_text(&lines));
     plots(cluster, out);
     conclusion(cluster, out);
 }
 
-fn row(snapshot: &Snapshot) -> Vec<String> {
+/// What is wrong with a snapshot, in a word, and how much of it; `ok` where nothing is.
+fn problem_word(snapshot: &Snapshot) -> String {
+    let share = text::percent(snapshot.verdict.share);
+    let what = match (snapshot.damage, snapshot.verdict.problem, snapshot.verdict.finding) {
+        (0, false, _) => return "ok".to_owned(),
+        (0, true, Finding::HeldBack | Finding::Superseded) => "superseded",
+        (0, true, Finding::Free) => "free pages",
+        (0, true, Finding::Wal) => "WAL",
+        (0, true, Finding::Live | Finding::Spread) => "live values",
+        _ => return "damaged".to_owned(),
+    };
+    format!("{what} {share}")
+}
+
+fn row(snapshot: &Snapshot, unsound: bool) -> Vec<String> {
     let time = snapshot.time.map_or_else(|| "unknown".to_owned(), |time| time.strftime("%m-%d %H:%M").to_string());
     let back = if snapshot.went_back { " (back)" } else { "" };
-    let share = text::percent(snapshot.verdict.share);
-    let verdict = match (snapshot.damage, snapshot.verdict.problem) {
-        (0, true) => format!("{} {share}!", snapshot.verdict.finding.name()),
-        (0, false) => format!("{} {share}", snapshot.verdict.finding.name()),
-        _ => "damaged!".to_owned(),
-    };
+    let verdict = if unsound { "unsound".to_owned() } else { problem_word(snapshot) };
     vec![
         time,
         format!("{}{back}", snapshot.revision),
