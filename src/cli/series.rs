@@ -16,6 +16,11 @@ use crate::ops::series::{Opening, Series, cluster_of, find};
 use crate::render;
 use crate::source::Watch;
 
+/// How the reason begins why a file without the first bytes of a store is left out.
+const NOT_A_STORE: &str = "not a datastore";
+/// Such files that are named.
+const MOST_NAMED: usize = 5;
+
 /// Show many snapshots in a row: how each is, what grew, and since when something is wrong
 #[derive(Debug, clap::Args)]
 #[command(subcommand_negates_reqs = true)]
@@ -97,9 +102,7 @@ fn run_series(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
         refuse_stdout(svg)?;
     }
     let series = Series::of(&args.paths, &args.opening.opening()?)?;
-    for (path, why) in &series.left_out {
-        ui.note(format!("left out: {}", said(path, why)));
-    }
+    say_left_out(&series.left_out, ui);
     if series.clusters.is_empty() {
         return Err(Failure::Usage("no snapshot can be read in what was named".to_owned()));
     }
@@ -128,6 +131,26 @@ fn run_series(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
         false if !series.left_out.is_empty() => Outcome::Found,
         false => Outcome::Done,
     })
+}
+
+/// Names what could not be read. What is no store is told in one line: a folder of snapshots often has other files.
+fn say_left_out(left_out: &[(PathBuf, String)], ui: &Ui) {
+    let (others, failed): (Vec<_>, Vec<_>) = left_out.iter().partition(|(_, why)| why.contains(NOT_A_STORE));
+    for (path, why) in failed {
+        ui.note(format!("left out: {}", said(path, why)));
+    }
+    let names: Vec<String> = others
+        .iter()
+        .take(MOST_NAMED)
+        .map(|(path, _)| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned())
+        .collect();
+    let more = match others.len().saturating_sub(names.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    if !names.is_empty() {
+        ui.note(format!("left out, {NOT_A_STORE}: {}{more}", names.join(", ")));
+    }
 }
 
 fn said(path: &std::path::Path, why: &str) -> String {

@@ -95,8 +95,20 @@ impl Sink for Places<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::kube::envelope::Unknown;
+
+    proptest! {
+        #[test]
+        fn any_bytes_have_their_texts_inside_of_them(raw in prop::collection::vec(any::<u8>(), 0..200)) {
+            let value = Unknown { api_version: "v1", kind: "Pod", raw: &raw, ..Unknown::default() }.to_bytes();
+            for place in places(&value).unwrap_or_default() {
+                prop_assert!(value.get(place.range).is_some());
+            }
+        }
+    }
 
     /// A field of a message that has a length.
     fn field(number: u8, payload: &[u8]) -> Vec<u8> {
@@ -121,8 +133,8 @@ mod tests {
             .collect();
         texts.sort_unstable();
         let expected = [
-            ("app", "web"),
             ("apiVersion", "v1"),
+            ("app", "web"),
             ("fieldsV1", r#"{"f:data":{}}"#),
             ("key", "the web"),
             ("kind", "ConfigMap"),

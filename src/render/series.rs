@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::spark::{sparkline, thinned};
 use super::tables::aligned_text;
-use super::why::{bytes_json, capital, wrapped};
+use super::why::{bytes_json, capital, plural, plurals, wrapped};
 use super::why_words::{verdict_advice, verdict_text};
 use super::{JSON_VERSION, text};
 use crate::ops::series::stitch::Seen;
@@ -182,21 +182,21 @@ fn plots(cluster: &Cluster, out: &mut String) {
         let _ = writeln!(out, "{name:<12}{}  {}", line(&part), ends(&part));
     }
     out.push('\n');
-    let mut lines = vec![["KIND", "GROWTH", "FROM", "TO", "SINCE"].map(str::to_owned).to_vec()];
+    let mut lines = vec![["KIND", "GROWTH", "TO", "SINCE"].map(str::to_owned).to_vec()];
     let grew = cluster.growth.iter().filter(|growth| growth.delta() > 0);
-    lines.extend(grew.take(MOST_KINDS).map(|growth| growth_row(cluster, growth)));
+    let names = plurals(cluster.growth.iter().map(|growth| growth.resource.as_str()));
+    lines.extend(grew.take(MOST_KINDS).map(|growth| growth_row(cluster, plural(&names, &growth.resource), growth)));
     if lines.len() > 1 {
         out.push_str(&aligned_text(&lines));
     }
 }
 
-fn growth_row(cluster: &Cluster, growth: &Growth) -> Vec<String> {
+fn growth_row(cluster: &Cluster, plural: &str, growth: &Growth) -> Vec<String> {
     let bytes = |bytes: Option<&u64>| text::bytes(bytes.copied().unwrap_or(0));
     let since = growth.began.and_then(|at| cluster.snapshots.get(at));
     vec![
-        text::key(growth.resource.as_bytes()),
+        text::key(plural.as_bytes()),
         format!("+{}", text::bytes(growth.delta().unsigned_abs())),
-        bytes(growth.bytes.first()),
         bytes(growth.bytes.last()),
         since.map_or_else(String::new, |snapshot| name(&snapshot.path)),
     ]
@@ -281,11 +281,22 @@ pub fn series_svg(series: &Series) -> String {
     out
 }
 
+/// Where each snapshot stands from left to right, from 0 to 1: by its time, else one as far from the next as any other.
+fn places(cluster: &Cluster) -> Vec<f64> {
+    let times: Option<Vec<f64>> =
+        cluster.snapshots.iter().map(|snapshot| Some(snapshot.time?.as_second() as f64)).collect();
+    let span = |times: &[f64]| (times.first().copied().unwrap_or(0.0), times.last().copied().unwrap_or(0.0));
+    let times = times.filter(|times| span(times).0 < span(times).1);
+    let numbers = times.unwrap_or_else(|| (0..cluster.snapshots.len()).map(|at| at as f64).collect());
+    let (first, last) = span(&numbers);
+    numbers.iter().map(|number| (number - first) / (last - first).max(1.0)).collect()
+}
+
 fn plot_svg(cluster: &Cluster, top: f64, out: &mut String) {
     let most = cluster.snapshots.iter().map(|snapshot| snapshot.bytes.total).max().unwrap_or(0).max(1) as f64;
-    let steps = cluster.snapshots.len().saturating_sub(1).max(1) as f64;
     let (left, right, bottom) = (MARGIN, WIDTH - MARGIN, top + HEIGHT);
-    let x = |at: usize| left + (right - left) * at as f64 / steps;
+    let places = places(cluster);
+    let x = |at: usize| left + (right - left) * places.get(at).copied().unwrap_or(0.0);
     let y = |bytes: u64| bottom - (HEIGHT - MARGIN) * bytes as f64 / most;
     let title = match &cluster.id {
         Some(id) => format!("cluster {}", escaped(id)),

@@ -362,7 +362,25 @@ fn is_no_name(text: &[u8], start: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_keep_their_length(mut bytes in prop::collection::vec(any::<u8>(), 0..200), text in "[\\\\\":{}a-z ,-]{0,60}") {
+            let names = names(&["web", "shop-a", "a-b-c"]);
+            let len = bytes.len();
+            names.replace(&mut bytes);
+            prop_assert_eq!(bytes.len(), len);
+            let mut text = text.into_bytes();
+            names.replace(&mut text);
+            let again = text.clone();
+            // What stands there now is no name, so that nothing is replaced twice.
+            names.replace(&mut text);
+            prop_assert_eq!(text, again);
+        }
+    }
 
     fn names(all: &[&str]) -> Names {
         let key = Key::new([5; 32]);

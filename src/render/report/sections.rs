@@ -257,7 +257,9 @@ pub fn lost(report: &recover::Report) -> Rows {
         (None, Some(bytes)) => key_text(bytes),
         (None, None) => "unknown".to_owned(),
     };
-    rows.rows.extend(report.lost.iter().map(|lost| {
+    // What was the present state comes first.
+    let (newest, older): (Vec<_>, Vec<_>) = report.lost.iter().partition(|lost| lost.newest);
+    rows.rows.extend(newest.into_iter().chain(older).map(|lost| {
         let newest = if lost.newest { "its newest: " } else { "an older one: " };
         vec![
             name(lost.key.as_deref(), lost.object.as_ref()),
