@@ -75,7 +75,8 @@ fn of_real_clusters_as_kubectl_showed_them() {
         for line in std::fs::read_to_string(dir.join("kubectl-yaml.jsonl")).unwrap().lines() {
             let line: Value = serde_json::from_str(line).unwrap();
             let documents = read_manifest(line["yaml"].as_str().unwrap().as_bytes()).unwrap();
-            let object = documents.into_iter().next().unwrap().value;
+            // What kubectl could not show is an empty text.
+            let Some(object) = documents.into_iter().next().map(|document| document.value) else { continue };
             let meta = &object["metadata"];
             let at = [&meta["uid"], &meta["resourceVersion"]].map(|text| text.as_str().unwrap_or_default().to_owned());
             shown.insert(at.into(), object);
