@@ -207,7 +207,7 @@ impl Export<'_> {
             ("objects", _) => counts.live_bytes / 2,
             _ => 0,
         };
-        self.tables.iter().map(|table| of(&table)).sum()
+        self.tables.iter().map(of).sum()
     }
 
     fn writer(&self, table: &'static Table, path: &Path) -> Result<Box<dyn TableWriter>, Fault> {
