@@ -200,14 +200,14 @@ impl Export<'_> {
     /// What the tables of a store take at least.
     fn least_bytes(&self, store: &Tabled<'_>) -> u64 {
         let counts = store.source.store.history().counts();
-        let of = |table: &&Table| match (table.name, self.format) {
+        let of_table = self.tables.iter().map(|table| match (table.name, self.format) {
             ("revisions", Format::Parquet) => counts.changes.saturating_mul(40),
             ("revisions", _) => counts.changes.saturating_mul(200),
             ("objects", Format::Parquet) => counts.live_bytes / 16,
             ("objects", _) => counts.live_bytes / 2,
             _ => 0,
-        };
-        self.tables.iter().map(of).sum()
+        });
+        of_table.sum()
     }
 
     fn writer(&self, table: &'static Table, path: &Path) -> Result<Box<dyn TableWriter>, Fault> {
