@@ -251,3 +251,102 @@ fn what_stays_closed_is_noise_of_the_same_length_and_named() {
     redact(&source, Path::new("-"), &[]).cannot(&["standard output"]);
     redact(&source, &target, &[]).cannot(&["exists already"]);
 }
+
+/// Names that a cluster's users gave, and those made of them, with what becomes of them.
+#[test]
+fn names_become_others_and_all_that_refers_to_them_follows() {
+    let stores = [
+        ("kine-0.16", "final", &["--token", "fixture0011"][..]),
+        ("kine-0.11", "final/state.db", &["--token", "fixture0014"]),
+        ("etcd-3.6", "middle.snapshot", &["--token", "fixture0012"]),
+        ("etcd-3.5", "final.etcd", &["--token", "fixture0013"]),
+    ];
+    for (archive, name, token) in stores {
+        let dir = tempfile::tempdir().unwrap();
+        let source = planted(&unpacked(archive).join(name), dir.path(), token);
+        let target = dir.path().join("target");
+        let report = redact(&source, &target, &[token, &["--names", "--json"]].concat()).exits(1).json();
+        starts(&target, &report);
+        // Key by key the same revision, kind and uid, under another name.
+        let before = by_revision(&source, token);
+        let after = by_revision(&target, &[]);
+        assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>(), "{archive}");
+        let mut names: BTreeMap<&str, &str> = BTreeMap::new();
+        let (mut changed, mut uids) = (0, BTreeMap::new());
+        for (revision, (old_key, old)) in &before {
+            let (key, new) = &after[revision];
+            assert_eq!((&old["kind"], &old["metadata"]["uid"]), (&new["kind"], &new["metadata"]["uid"]), "{old_key}");
+            for field in ["name", "namespace"] {
+                let (Some(old), Some(new)) = (old["metadata"][field].as_str(), new["metadata"][field].as_str()) else {
+                    continue;
+                };
+                assert_eq!(old.len(), new.len());
+                assert_eq!(*names.entry(old).or_insert(new), new, "{archive}: one other name for each");
+                changed += usize::from(old != new);
+            }
+            // The leases of API servers have no name inside.
+            if let Some(name) = new["metadata"]["name"].as_str() {
+                assert!(key.ends_with(&format!("/{name}")), "{key} {name}");
+                uids.insert(new["metadata"]["uid"].as_str().unwrap(), name);
+            }
+        }
+        assert!(changed > 50, "{archive}: {changed}");
+        let different: BTreeSet<&&str> = names.values().collect();
+        assert_eq!(different.len(), names.len(), "{archive}: no two names become one");
+        for name in ["default", "kube-system", "kube-root-ca.crt", "cluster-admin"] {
+            assert_eq!(names[name], name);
+        }
+        for name in ["shop", "planted", "careless", "web"] {
+            assert_ne!(names[name], name);
+        }
+        // What refers to an object does so by its other name.
+        let (mut owners, mut nodes, mut pods) = (0, 0, 0);
+        for (_, object) in after.values() {
+            for owner in object["metadata"]["ownerReferences"].as_array().into_iter().flatten() {
+                if let Some(name) = uids.get(owner["uid"].as_str().unwrap()) {
+                    assert_eq!(owner["name"], *name);
+                    owners += 1;
+                }
+            }
+            if let Some(node) = object["spec"]["nodeName"].as_str() {
+                assert!(names.values().any(|name| *name == node), "{archive}: {node}");
+                nodes += 1;
+            }
+            if object["kind"] == "Pod" && object["metadata"]["namespace"] == names["shop"] {
+                pods += 1;
+            }
+        }
+        assert!(owners > 5 && nodes > 0 && pods > 0, "{archive}: {owners} {nodes} {pods}");
+        let web = run(["get", text(&target), "deploy", names["web"], "-n", names["shop"], "-o", "json"]).exits(0);
+        let web: Value = serde_json::from_slice(&web.stdout).unwrap();
+        assert_eq!(web["spec"]["selector"]["matchLabels"], web["spec"]["template"]["metadata"]["labels"]);
+        // What is left is said: a name that the report does not list is nowhere.
+        let remaining: BTreeSet<&str> = report["names"]["remaining"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|remaining| remaining["name"].as_str().unwrap())
+            .collect();
+        let all = everything(&target);
+        let mut nowhere = 0;
+        for (old, new) in names.iter().filter(|(old, new)| old != new && old.len() >= 6) {
+            let stands = contains(&all, old.as_bytes());
+            assert!(!stands || remaining.contains(old), "{archive}: {old} (now {new}) stands in the result");
+            nowhere += usize::from(!stands);
+        }
+        assert!(nowhere * 10 > names.len(), "{archive}: {nowhere} of {}", names.len());
+        assert!(!remaining.contains("careless") && !remaining.contains("planted"), "{archive}: {remaining:?}");
+        let shown = redact(&source, &dir.path().join("again"), &[token, &["--names"]].concat()).exits(1);
+        assert!(shown.text().contains("names") && shown.text().contains("replaced"), "{}", shown.text());
+    }
+}
+
+/// The key and the object of every put, by revision.
+fn by_revision(store: &Path, token: &[&str]) -> BTreeMap<i64, (String, Value)> {
+    let lines = run([&["get", text(store), "/registry/", "--json", "--reveal"], token].concat()).lines();
+    let live = lines.into_iter().map(|line| {
+        let object = line["object"].clone();
+        (line["mod_revision"].as_i64().unwrap(), (line["key"].as_str().unwrap().to_owned(), object))
+    });
+    live.collect()
+}

@@ -966,8 +966,8 @@ fn a_pruning_has_its_numbers_before_and_after() {
 fn a_redaction_says_what_it_replaced_and_what_is_noise() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("target");
-    let report =
-        kinescope("redact", &unpacked("etcd-3.6").join("middle.snapshot"), &[target.to_str().unwrap()]).exits(1).json();
+    let args = [target.to_str().unwrap(), "--names"];
+    let report = kinescope("redact", &unpacked("etcd-3.6").join("middle.snapshot"), &args).exits(1).json();
     let fields = [
         ("version", Is::Int),
         ("source", Is::Text),
@@ -982,6 +982,7 @@ fn a_redaction_says_what_it_replaced_and_what_is_noise() {
         ("secrets", Is::Int),
         ("looked_for", Is::Int),
         ("replaced", Is::Object),
+        ("names", Is::ObjectOrNull),
         ("elsewhere", Is::List),
         ("opened", Is::Int),
         ("noise", Is::List),
@@ -990,8 +991,11 @@ fn a_redaction_says_what_it_replaced_and_what_is_noise() {
         ("notes", Is::List),
     ];
     shape(&report, &fields);
-    let replaced = ["values", "elsewhere", "private_keys", "tokens"].map(|name| (name, Is::Int));
+    let replaced = ["values", "elsewhere", "private_keys", "tokens", "names"].map(|name| (name, Is::Int));
     shape(&report["replaced"], &replaced);
+    shape(&report["names"], &[("names", Is::Int), ("keys", Is::Int), ("remaining", Is::List)]);
+    let remaining = report["names"]["remaining"].as_array().unwrap();
+    remaining.iter().for_each(|one| shape(one, &[("name", Is::Text), ("keys", Is::Int), ("key", Is::Text)]));
     let noise = report["noise"].as_array().unwrap();
     assert!(!noise.is_empty());
     noise.iter().for_each(|noise| shape(noise, &[("key", Is::Text), ("values", Is::Int), ("why", Is::Text)]));
@@ -1086,7 +1090,7 @@ fn why_names_causes_that_add_up_to_the_file() {
         assert!(bytes.is_sorted_by(|a, b| a >= b), "largest first");
         assert_eq!(bytes.iter().sum::<u64>(), why["bytes"]["total"].as_u64().unwrap());
         let info = kinescope("info", &path, &[]).json();
-        for same in ["file", "live", "free", "index"] {
+        for same in ["file", "live", "superseded", "free", "index"] {
             assert_eq!(why["bytes"][same], info["bytes"][same], "{same}");
         }
         assert_eq!(why["compaction"]["last_revision"], info["compact_revision"]);
@@ -1161,4 +1165,112 @@ fn a_series_has_a_row_for_each_snapshot() {
         ("forked", Is::Bool),
     ];
     log.exits(0).lines().iter().for_each(|line| shape(line, &fields));
+}
+
+#[test]
+fn a_report_holds_what_the_other_commands_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let (early, middle) =
+        (unpacked("kine-0.16").join("early.backup.db"), unpacked("kine-0.16").join("middle.backup.db"));
+    let damaged = dir.path().join("damaged.db");
+    let mut bytes = std::fs::read(&middle).unwrap();
+    let page = 4096;
+    // Leaf pages of the table with their cells, in the middle of the file.
+    bytes[300 * page..340 * page].fill(0);
+    std::fs::write(&damaged, bytes).unwrap();
+    let nothing = dir.path().join("nothing.db");
+    std::fs::write(&nothing, [b'x'; 5000]).unwrap();
+    let more = [&middle, &damaged, &nothing].map(|path| path.to_str().unwrap());
+    let report = kinescope("report", &early, &more).json();
+    let fields = [
+        ("version", Is::Int),
+        ("made_at", Is::TextOrNull),
+        ("verdict", Is::Text),
+        ("stores", Is::List),
+        ("unopened", Is::List),
+        ("directories", Is::List),
+        ("between", Is::List),
+    ];
+    shape(&report, &fields);
+    let stores = report["stores"].as_array().unwrap();
+    assert_eq!(stores.len(), 3);
+    for (store, path) in stores.iter().zip([&early, &middle, &damaged]) {
+        let fields = [
+            ("source", Is::Text),
+            ("info", Is::Object),
+            ("verify", Is::Object),
+            ("kubernetes_version", Is::TextOrNull),
+            ("newest_stamp", Is::TextOrNull),
+            ("why", Is::Object),
+            ("kinds", Is::List),
+            ("growth", Is::List),
+            ("times", Is::List),
+            ("recent", Is::List),
+            ("recovery", Is::ObjectOrNull),
+        ];
+        shape(store, &fields);
+        let numbers = |names: &[&'static str]| names.iter().map(|name| (*name, Is::Int)).collect::<Vec<_>>();
+        let kind =
+            [&[("kind", Is::Text)], &numbers(&["live_keys", "changes", "live_bytes", "superseded_bytes"])[..]].concat();
+        store["kinds"].as_array().unwrap().iter().for_each(|line| shape(line, &kind));
+        let point = numbers(&["revision", "live_keys", "live_bytes", "written_bytes"]);
+        store["growth"].as_array().unwrap().iter().for_each(|line| shape(line, &point));
+        store["times"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .for_each(|line| shape(line, &[("revision", Is::Int), ("time", Is::Text)]));
+        let recent = [
+            ("revision", Is::Int),
+            ("op", Is::Text),
+            ("key", Is::Text),
+            ("value_size", Is::IntOrNull),
+            ("stamp", Is::TextOrNull),
+        ];
+        store["recent"].as_array().unwrap().iter().for_each(|line| shape(line, &recent));
+        for (command, part) in [("info", "info"), ("verify", "verify")] {
+            assert_eq!(store[part], kinescope(command, path, &[]).json(), "{command}");
+        }
+        let why = kinescope("why", path, &["--top", "10"]).json();
+        assert_eq!(store["why"], why);
+        // One way to sum up by kind.
+        let told: Vec<[&Value; 3]> = store["kinds"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|kind| [&kind["kind"], &kind["live_bytes"], &kind["superseded_bytes"]])
+            .collect();
+        let kinds: Vec<[&Value; 3]> = why["kinds"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|kind| [&kind["resource"], &kind["live"], &kind["superseded"]])
+            .collect();
+        assert_eq!(told, kinds);
+        let is_damaged = path == &damaged;
+        assert_eq!(store["recovery"].is_null(), !is_damaged, "{}", store["recovery"]);
+        if is_damaged {
+            assert_eq!(store["recovery"], kinescope("recover", path, &[]).json());
+            assert!(!store["recovery"]["lost"].as_array().unwrap().is_empty());
+        }
+    }
+    let mut unopened = report["unopened"][0].clone();
+    unopened.as_object_mut().unwrap().remove("recovery");
+    assert_eq!(unopened, kinescope("verify", &nothing, &[]).json());
+    let between = report["between"].as_array().unwrap();
+    assert_eq!(between.len(), 2);
+    let fields = [
+        ("old", Is::Text),
+        ("new", Is::Text),
+        ("differing", Is::Int),
+        ("noise", Is::Int),
+        ("unsure", Is::Int),
+        ("kinds", Is::List),
+    ];
+    between.iter().for_each(|line| shape(line, &fields));
+    let kind = [("kind", Is::Text), ("added", Is::Int), ("removed", Is::Int), ("changed", Is::Int)];
+    between[0]["kinds"].as_array().unwrap().iter().for_each(|line| shape(line, &kind));
+    let page = run(["report", damaged.to_str().unwrap(), "--format", "markdown"]);
+    let lost = &stores[2]["recovery"]["lost"][0];
+    assert!(page.text().contains("What is lost") && page.text().contains(&lost["revision"].to_string()));
 }

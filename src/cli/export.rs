@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use clap::ValueEnum;
 
@@ -13,10 +14,9 @@ use super::release::ReleaseArg;
 use super::source::{ChoiceArgs, close, open_and_hash};
 use super::target::owner;
 use super::ui::Ui;
-use crate::ops::export::{self, Export, ExportError, Exported, Format, StreamError};
-use crate::ops::keyring::{Given, Keyring};
+use crate::ops::export::{Export, ExportError, Exported, Format, Printing, StreamError};
+use crate::ops::keyring::Given;
 use crate::ops::objects::Objects;
-use crate::ops::store::OpenStore;
 use crate::ops::tables::{self, Noticed, Table, Tabled};
 use crate::render;
 use crate::source::Watch;
@@ -98,79 +98,88 @@ impl FormatArg {
     }
 }
 
-/// Stores that are open, with the keys that open their values.
-pub struct Sources {
+/// Stores that are opened one after the other: a fleet's snapshots do not fit into memory together.
+pub struct Sources<'a> {
+    paths: &'a [PathBuf],
     names: Vec<String>,
-    sources: Vec<OpenStore>,
-    keyrings: Vec<Keyring>,
+    choice: &'a ChoiceArgs,
+    keyring: &'a KeyringArgs,
+    release: &'a ReleaseArg,
+    content: &'a ContentArgs,
     given: Given,
 }
 
-impl Sources {
-    /// Opens all of them, and says how each was found.
+impl<'a> Sources<'a> {
+    /// Of these paths, none of them opened yet.
     ///
     /// # Errors
     /// [`Failure`].
-    pub fn open(
-        paths: &[PathBuf],
+    pub fn new(
+        paths: &'a [PathBuf],
         name: Option<&str>,
-        choice: &ChoiceArgs,
-        keyring: &KeyringArgs,
-        ui: &Ui,
+        choice: &'a ChoiceArgs,
+        keyring: &'a KeyringArgs,
+        release: &'a ReleaseArg,
+        content: &'a ContentArgs,
     ) -> Result<Self, Failure> {
         if name.is_some() && paths.len() > 1 {
             return Err(Failure::Usage("--name is for one PATH; several are told apart by their paths".to_owned()));
         }
-        let mut opened = Self { names: Vec::new(), sources: Vec::new(), keyrings: Vec::new(), given: keyring.given()? };
-        for path in paths {
-            let source = open_and_hash(path, choice, ui)?;
-            opened.keyrings.push(keyring.keyring(&source, ui)?);
-            opened.names.push(name.map_or_else(|| path.to_string_lossy().into_owned(), str::to_owned));
-            opened.sources.push(source);
-        }
-        let mut names: Vec<&String> = opened.names.iter().collect();
-        names.sort();
-        if let Some([same, _]) = names.windows(2).find(|pair| matches!(pair, [a, b] if a == b)) {
+        let of = |path: &PathBuf| name.map_or_else(|| path.to_string_lossy().into_owned(), str::to_owned);
+        let names: Vec<String> = paths.iter().map(of).collect();
+        let mut sorted: Vec<&String> = names.iter().collect();
+        sorted.sort();
+        if let Some([same, _]) = sorted.windows(2).find(|pair| matches!(pair, [a, b] if a == b)) {
             return Err(Failure::Usage(format!("{same} is named twice, and nothing would tell the rows apart")));
         }
-        Ok(opened)
+        Ok(Self { paths, names, choice, keyring, release, content, given: keyring.given()? })
     }
 
-    /// The objects of each.
-    pub fn objects(&self, release: &ReleaseArg) -> Vec<Objects<'_>> {
-        let opened = self.sources.iter().zip(&self.keyrings);
-        let of = |(source, keyring)| {
-            let source: &OpenStore = source;
-            let history = source.store.history();
-            Objects::new(history, keyring, release.kubernetes_version, history.current_revision())
-        };
-        opened.map(of).collect()
+    /// All that is read, by what was named.
+    fn inputs(&self) -> Watch {
+        let mut inputs = Watch::default();
+        for path in self.paths.iter().filter(|path| *path != Path::new("-")) {
+            if path.is_dir() {
+                inputs.add_root(path);
+                continue;
+            }
+            for suffix in ["", "-wal", "-shm", "-journal"] {
+                let mut name = path.clone().into_os_string();
+                name.push(suffix);
+                inputs.add(Path::new(&name));
+            }
+        }
+        inputs
     }
 
-    /// The tables of each.
-    pub fn tabled<'a>(&'a self, objects: &'a [Objects<'a>], content: &ContentArgs) -> Vec<Tabled<'a>> {
-        let opened = self.names.iter().zip(&self.sources).zip(objects);
-        opened
-            .map(|((name, source), objects)| Tabled {
-                name,
-                source,
-                objects,
-                given: &self.given,
-                reveal: content.reveal,
-                history: content.history,
-                managed_fields: content.show_managed_fields,
-                now: now(),
-            })
-            .collect()
-    }
-
-    /// Makes sure that no input changed, tells damage, and says how the command ends.
+    /// Opens each, hands over its tables, makes sure that it did not change, and tells its damage. How the command ends.
     ///
     /// # Errors
-    /// [`Failure::Source`].
-    pub fn close(&self, mut outcome: Outcome, ui: &Ui) -> Result<Outcome, Failure> {
-        for source in &self.sources {
-            outcome = close(source, outcome, ui)?;
+    /// [`Failure`].
+    pub fn each(
+        &self,
+        ui: &mut Ui,
+        take: &mut dyn FnMut(&Tabled<'_>, &mut Ui) -> Result<(), Failure>,
+    ) -> Result<Outcome, Failure> {
+        let mut outcome = Outcome::Done;
+        for (path, name) in self.paths.iter().zip(&self.names) {
+            let source = open_and_hash(path, self.choice, ui)?;
+            let keyring = self.keyring.keyring(&source, ui)?;
+            let history = source.store.history();
+            let objects = Objects::new(history, &keyring, self.release.kubernetes_version, history.current_revision());
+            let tabled = Tabled {
+                name,
+                source: &source,
+                objects: &objects,
+                given: &self.given,
+                reveal: self.content.reveal,
+                history: self.content.history,
+                managed_fields: self.content.show_managed_fields,
+                now: now(),
+                verification: OnceLock::new(),
+            };
+            take(&tabled, ui)?;
+            outcome = close(&source, outcome, ui)?;
         }
         Ok(outcome)
     }
@@ -184,26 +193,17 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     if !format.is_built_in() {
         return Err(ExportError::NoParquet.into());
     }
-    let sources = Sources::open(&args.paths, args.name.as_deref(), &args.choice, &args.keyring, ui)?;
-    let objects = sources.objects(&args.release);
-    objects.iter().for_each(|objects| ReleaseArg::say(objects, ui));
-    let stores = sources.tabled(&objects, &args.content);
-    let noticed = match &args.output {
-        None => {
-            let table = only_table(format, &tables)?;
-            export::stream(format, table, &stores, &mut Answer(ui, format)).map_err(|error| match error {
-                StreamError::Keyring(error) => Failure::from(error),
-                StreamError::Io(error) => error.into(),
-            })?
-        }
-        Some(target) => {
-            let exported = write(args, format, target, &tables, &sources, &stores, ui)?;
-            tell(target, format, &exported, ui)?;
-            exported.noticed
-        }
+    let name = args.name.as_deref();
+    let sources = Sources::new(&args.paths, name, &args.choice, &args.keyring, &args.release, &args.content)?;
+    let (noticed, outcome) = match &args.output {
+        None => print(format, only_table(format, &tables)?, &sources, ui)?,
+        Some(target) => write(args, format, target, &tables, &sources, ui)?,
     };
-    let outcome = say(&noticed, ui);
-    sources.close(outcome, ui)
+    Ok(match say(&noticed, ui) {
+        Outcome::Done => outcome,
+        found if outcome == Outcome::Done => found,
+        _ => Outcome::Damaged,
+    })
 }
 
 fn chosen(args: &Args) -> Result<Vec<&'static Table>, Failure> {
@@ -228,26 +228,51 @@ fn only_table(format: Format, tables: &[&'static Table]) -> Result<&'static Tabl
     }
 }
 
+fn print(
+    format: Format,
+    table: &'static Table,
+    sources: &Sources<'_>,
+    ui: &mut Ui,
+) -> Result<(Noticed, Outcome), Failure> {
+    let mut noticed = Noticed::default();
+    let Some(mut printing) = Printing::new(format, table) else { return Ok((noticed, Outcome::Done)) };
+    let outcome = sources.each(ui, &mut |store, ui| {
+        ReleaseArg::say(store.objects, ui);
+        let told = printing.store(store, &mut Answer(ui, format)).map_err(|error| match error {
+            StreamError::Keyring(error) => Failure::from(error),
+            StreamError::Io(error) => error.into(),
+        })?;
+        noticed.append(told);
+        Ok(())
+    })?;
+    Ok((noticed, outcome))
+}
+
 fn write(
     args: &Args,
     format: Format,
     target: &Path,
     tables: &[&'static Table],
-    sources: &Sources,
-    stores: &[Tabled<'_>],
-    ui: &Ui,
-) -> Result<Exported, Failure> {
+    sources: &Sources<'_>,
+    ui: &mut Ui,
+) -> Result<(Noticed, Outcome), Failure> {
     if target == Path::new("-") {
         return Err(Failure::Usage("to print one table, leave -o away".to_owned()));
     }
-    let mut inputs = Watch::default();
-    sources.sources.iter().for_each(|source| inputs.append(&source.watch));
+    let inputs = sources.inputs();
     let export = Export { target, format, tables, force: args.force, inputs: &inputs };
-    let total = stores.iter().map(|store| store.source.store.history().changes().len() as u64).sum();
+    let mut exporting = export.begin()?;
     let progress = Progress::new(ui)?;
-    let exported = export.run(stores, &mut |table, rows| progress.step(table, rows, total));
+    let outcome = sources.each(ui, &mut |store, ui| {
+        ReleaseArg::say(store.objects, ui);
+        let total = store.source.store.history().changes().len() as u64;
+        Ok(exporting.store(store, &mut |table, rows| progress.step(table, rows, total))?)
+    });
+    let exported = outcome.and_then(|outcome| Ok((exporting.finish()?, outcome)));
     progress.done();
-    Ok(exported?)
+    let (exported, outcome) = exported?;
+    tell(target, format, &exported, ui)?;
+    Ok((exported.noticed, outcome))
 }
 
 /// What was written.

@@ -17,11 +17,13 @@ use crate::render;
 Examples:
   kinescope redact state.db to-share.db --token-file token   encrypted values too; plain in the result
   kinescope redact snapshot to-share.snapshot
+  kinescope redact state.db to-share.db --names     other names for objects and namespaces, too
   kinescope redact state.db to-share.snapshot --to etcd-snapshot --check
 
 Equal secrets are replaced by equal noise, so that what belongs together can be seen; the next run has other noise. The
-result is searched for every secret of the source before it gets its name. Exit codes: 0 done; 1 done, and what could not
-be opened is noise as a whole, and listed; 2 nothing written.")]
+result is searched for every secret of the source before it gets its name. With --names it is searched for every name that was
+replaced, too, and those that still stand somewhere are listed. Exit codes: 0 done; 1 done, and what could not be opened is
+noise as a whole, or a name still stands somewhere, and both are listed; 2 nothing written.")]
 pub struct Args {
     /// The store to read
     #[arg(value_name = "SRC")]
@@ -29,6 +31,10 @@ pub struct Args {
     /// The file or directory to write
     #[arg(value_name = "DST")]
     target: PathBuf,
+    /// Give objects and namespaces other names, in keys, metadata, references and texts. Labels' keys, keys of ConfigMaps,
+    /// base64, addresses, uids, and names that every cluster has stay
+    #[arg(long)]
+    names: bool,
     #[command(flatten)]
     write: WriteArgs,
     #[command(flatten)]
@@ -49,6 +55,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
         keyring: &keyring,
         target: &args.target,
         to: args.write.to.map(To::target),
+        names: args.names,
         check_only: args.write.check,
         force: args.write.force,
     };
@@ -62,5 +69,6 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
             ui.line(line)?;
         }
     }
-    Ok(if redacted.noise.is_empty() { Outcome::Done } else { Outcome::Found })
+    let remains = redacted.names.as_ref().is_some_and(|names| !names.remaining.is_empty());
+    Ok(if redacted.noise.is_empty() && !remains { Outcome::Done } else { Outcome::Found })
 }

@@ -65,7 +65,7 @@ enum FormatArg {
 /// What the paths lead to.
 #[derive(Default)]
 struct Inputs {
-    stores: Vec<(String, OpenStore, Keyring)>,
+    stores: Vec<(PathBuf, OpenStore, Keyring)>,
     unopened: Vec<Unopened>,
     directories: Vec<Diagnosis>,
 }
@@ -83,8 +83,17 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
             Objects::new(history, keyring, args.release.kubernetes_version, history.current_revision())
         })
         .collect();
-    let subjects: Vec<Subject<'_>> =
-        stores.iter().zip(&objects).map(|((name, source, _), objects)| Subject { name, source, objects }).collect();
+    let names: Vec<String> = stores.iter().map(|(path, ..)| path.to_string_lossy().into_owned()).collect();
+    let opened = stores.iter().zip(&names).zip(&objects);
+    let subjects: Vec<Subject<'_>> = opened
+        .map(|(((path, source, _), name), objects)| Subject {
+            name,
+            path,
+            choice: args.choice.choice(),
+            source,
+            objects,
+        })
+        .collect();
     let made = report::report(&subjects, unopened, directories, &given, now())?;
     let text = match (args.format, ui.json()) {
         (FormatArg::Json, _) | (_, true) => format!("{}\n", render::report_json(&made)),
@@ -123,10 +132,13 @@ fn open(args: &Args, given: &Given, ui: &Ui) -> Result<Inputs, Failure> {
         match open_and_hash(path, &args.choice, ui) {
             Ok(source) => {
                 let keyring = keyring(args, given, &source, ui)?;
-                inputs.stores.push((name, source, keyring));
+                inputs.stores.push((path.clone(), source, keyring));
             }
             Err(Failure::Open(error)) => match unopened(&error) {
-                Some(verification) => inputs.unopened.push(Unopened { name, verification }),
+                Some(verification) => {
+                    let recovery = report::search(path, &args.choice.choice());
+                    inputs.unopened.push(Unopened { name, verification, recovery });
+                }
                 None => return Err(error.into()),
             },
             Err(other) => return Err(other),
@@ -144,7 +156,7 @@ fn keyring(args: &Args, given: &Given, source: &OpenStore, ui: &Ui) -> Result<Ke
 }
 
 /// Writes the report, never over what was named, whether it could be opened or not.
-fn write(path: &Path, text: &str, args: &Args, stores: &[(String, OpenStore, Keyring)]) -> Result<(), Failure> {
+fn write(path: &Path, text: &str, args: &Args, stores: &[(PathBuf, OpenStore, Keyring)]) -> Result<(), Failure> {
     let mut inputs = Watch::default();
     stores.iter().for_each(|(_, source, _)| inputs.append(&source.watch));
     for path in &args.paths {

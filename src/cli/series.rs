@@ -5,16 +5,21 @@ use std::path::PathBuf;
 
 use super::exit::{Failure, Outcome};
 use super::key::KeyArgs;
+use super::keys::KeyringArgs;
+use super::release::ReleaseArg;
+use super::source::ChoiceArgs;
 use super::target::refuse_stdout;
 use super::ui::Ui;
-use crate::ops::keyring::Keyring;
-use crate::ops::objects::Objects;
 use crate::ops::output::write_file;
 use crate::ops::series::stitch::Stitched;
-use crate::ops::series::{Series, cluster_of, find};
-use crate::ops::store;
+use crate::ops::series::{Opening, Series, cluster_of, find};
 use crate::render;
-use crate::source::{Choice, Watch};
+use crate::source::Watch;
+
+/// How the reason begins why a file without the first bytes of a store is left out.
+const NOT_A_STORE: &str = "not a datastore";
+/// Such files that are named.
+const MOST_NAMED: usize = 5;
 
 /// Show many snapshots in a row: how each is, what grew, and since when something is wrong
 #[derive(Debug, clap::Args)]
@@ -36,6 +41,26 @@ pub struct Args {
     /// With --svg: replace a file that is there
     #[arg(long, requires = "svg")]
     force: bool,
+    #[command(flatten)]
+    opening: OpeningArgs,
+}
+
+/// How snapshots are opened.
+#[derive(Debug, clap::Args)]
+struct OpeningArgs {
+    #[command(flatten)]
+    choice: ChoiceArgs,
+    #[command(flatten)]
+    release: ReleaseArg,
+    #[command(flatten)]
+    keyring: KeyringArgs,
+}
+
+impl OpeningArgs {
+    fn opening(&self) -> Result<Opening, Failure> {
+        let minor = self.release.kubernetes_version;
+        Ok(Opening { choice: self.choice.choice(), given: self.keyring.given()?, minor })
+    }
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -59,6 +84,8 @@ struct LogArgs {
     /// The object's namespace, where several have one of this name
     #[arg(long, short, value_name = "NS")]
     namespace: Option<String>,
+    #[command(flatten)]
+    opening: OpeningArgs,
 }
 
 /// # Errors
@@ -74,10 +101,8 @@ fn run_series(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     if let Some(svg) = &args.svg {
         refuse_stdout(svg)?;
     }
-    let series = Series::of(&args.paths)?;
-    for (path, why) in &series.left_out {
-        ui.note(format!("left out: {}", said(path, why)));
-    }
+    let series = Series::of(&args.paths, &args.opening.opening()?)?;
+    say_left_out(&series.left_out, ui);
     if series.clusters.is_empty() {
         return Err(Failure::Usage("no snapshot can be read in what was named".to_owned()));
     }
@@ -108,29 +133,49 @@ fn run_series(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     })
 }
 
+/// Names what could not be read. What is no store is told in one line: a folder of snapshots often has other files.
+fn say_left_out(left_out: &[(PathBuf, String)], ui: &Ui) {
+    let (others, failed): (Vec<_>, Vec<_>) = left_out.iter().partition(|(_, why)| why.contains(NOT_A_STORE));
+    for (path, why) in failed {
+        ui.note(format!("left out: {}", said(path, why)));
+    }
+    let names: Vec<String> = others
+        .iter()
+        .take(MOST_NAMED)
+        .map(|(path, _)| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned())
+        .collect();
+    let more = match others.len().saturating_sub(names.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    if !names.is_empty() {
+        ui.note(format!("left out, {NOT_A_STORE}: {}{more}", names.join(", ")));
+    }
+}
+
 fn said(path: &std::path::Path, why: &str) -> String {
     let path = path.display().to_string();
     if why.starts_with(&path) { why.to_owned() } else { format!("{path}: {why}") }
 }
 
 fn run_log(args: &LogArgs, ui: &mut Ui) -> Result<Outcome, Failure> {
+    let opening = args.opening.opening()?;
     let key = KeyArgs::named(args.object.clone(), args.namespace.clone());
     let mut found: BTreeMap<(Option<String>, String), Stitched> = BTreeMap::new();
     let mut outcome = Outcome::Done;
     for path in find::snapshots(&args.paths)? {
-        let source = match store::open(&path, &Choice::default()) {
-            Ok(source) => source,
-            Err(error) => {
+        let (source, keyring) = match opening.open(&path) {
+            Ok(opened) => opened,
+            Err(why) => {
                 outcome = Outcome::Found;
-                ui.note(format!("left out: {}", said(&path, &error.to_string())));
+                ui.note(format!("left out: {}", said(&path, &why)));
                 continue;
             }
         };
         let history = source.store.history();
         let (name, id) = key.find(history)?;
         if let Some(id) = id {
-            let keyring = Keyring::new();
-            let objects = Objects::new(history, &keyring, None, history.current_revision());
+            let objects = opening.objects(&source, &keyring);
             let cluster = cluster_of(&objects);
             let unread = found.entry((cluster, name)).or_default().add(&path, &objects, id);
             if unread > 0 {

@@ -10,6 +10,7 @@ use super::release::ReleaseArg;
 use super::source::ChoiceArgs;
 use super::ui::Ui;
 use crate::ops::sql::{self, Take, Value};
+use crate::ops::tables::Noticed;
 use crate::render::{self, SqlTable};
 
 /// Rows that decide how wide the columns of a table are.
@@ -53,11 +54,15 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
         Some((query, paths)) if !paths.is_empty() => (paths, query.to_string_lossy()),
         _ => return Err(Failure::Usage("a PATH and behind it a QUERY are needed".to_owned())),
     };
-    let sources = Sources::open(paths, None, &args.choice, &args.keyring, ui)?;
-    let objects = sources.objects(&args.release);
-    let stores = sources.tabled(&objects, &args.content);
+    let sources = Sources::new(paths, None, &args.choice, &args.keyring, &args.release, &args.content)?;
+    let asked = sql::Query::new(&query)?;
+    let mut noticed = Noticed::default();
+    let outcome = sources.each(ui, &mut |store, _| {
+        noticed.append(asked.store(store)?);
+        Ok(())
+    })?;
     let mut answer = Answer { csv: args.csv, names: Vec::new(), table: None, first: Vec::new(), ui };
-    let noticed = sql::query(&query, &stores, &mut answer)?;
+    asked.answer(&mut answer)?;
     answer.begin_table()?;
     if noticed.locked > 0 {
         ui.note(format!(
@@ -66,8 +71,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
         ));
     }
     ui.damage(&noticed.damage);
-    let outcome = if noticed.damage.is_empty() { Outcome::Done } else { Outcome::Damaged };
-    sources.close(outcome, ui)
+    Ok(if noticed.damage.is_empty() { outcome } else { Outcome::Damaged })
 }
 
 /// Prints an answer.

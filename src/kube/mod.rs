@@ -17,6 +17,7 @@ pub mod natural;
 pub mod noise;
 mod number;
 pub mod order;
+pub mod places;
 pub mod quantity;
 pub mod references;
 pub mod resources;

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::{History, KeyId, ValueRef};
 use crate::source::Damage;
@@ -24,6 +26,8 @@ pub enum Content {
 /// The names and values of a store that is being written, over the source's history.
 pub struct Contents<'a> {
     history: &'a History,
+    /// Keys of the source that have another name in the new store.
+    renamed: Arc<HashMap<KeyId, Vec<u8>>>,
     names: Vec<Vec<u8>>,
     values: Vec<Vec<u8>>,
 }
@@ -31,7 +35,7 @@ pub struct Contents<'a> {
 impl<'a> Contents<'a> {
     /// Everything as the source has it, nothing made yet.
     pub fn over(history: &'a History) -> Self {
-        Self { history, names: Vec::new(), values: Vec::new() }
+        Self { history, renamed: Arc::default(), names: Vec::new(), values: Vec::new() }
     }
 
     /// The source.
@@ -39,7 +43,12 @@ impl<'a> Contents<'a> {
         self.history
     }
 
-    /// A key of the source under its own name.
+    /// Gives keys of the source other names. No two keys may get the same one.
+    pub fn rename(&mut self, renamed: Arc<HashMap<KeyId, Vec<u8>>>) {
+        self.renamed = renamed;
+    }
+
+    /// A key of the source, under its own name unless it was renamed.
     pub fn same(&self, key: KeyId) -> Name {
         Name(key.index() as u32)
     }
@@ -75,7 +84,10 @@ impl<'a> Contents<'a> {
     pub fn name_bytes(&self, name: Name) -> &[u8] {
         let at = name.0 as usize;
         match at.checked_sub(self.history.keys().len()) {
-            None => self.history.keys().get(KeyId::at(at)),
+            None => {
+                let key = KeyId::at(at);
+                self.renamed.get(&key).map_or_else(|| self.history.keys().get(key), Vec::as_slice)
+            }
             Some(made) => self.names.get(made).map(Vec::as_slice).unwrap_or_default(),
         }
     }
@@ -89,7 +101,11 @@ impl<'a> Contents<'a> {
     pub fn compare(&self, a: Name, b: Name) -> Ordering {
         let sources = self.history.keys().len() as u32;
         // The source's keys are numbered in byte order.
-        if a.0 < sources && b.0 < sources { a.cmp_number(b) } else { self.name_bytes(a).cmp(self.name_bytes(b)) }
+        if a.0 < sources && b.0 < sources && self.renamed.is_empty() {
+            a.cmp_number(b)
+        } else {
+            self.name_bytes(a).cmp(self.name_bytes(b))
+        }
     }
 
     /// A value's length in bytes.

@@ -3,6 +3,7 @@
 use crate::etcd::hash::Trailer;
 use crate::model::{Counts, Engine};
 use crate::ops::store::{OpenStore, Store};
+use crate::ops::why::sizes::Sizes;
 use crate::source::Damage;
 use crate::sqlite::{PageUse, TreeKind, WalState};
 
@@ -13,7 +14,7 @@ pub struct BytesOf {
     pub file: u64,
     /// Values of live keys.
     pub live: u64,
-    /// Values of superseded puts, and kine's copies of old values.
+    /// Values of superseded puts, and kine's copies of old values: as `why` counts them.
     pub superseded: u64,
     /// Pages that hold nothing the store still needs.
     pub free: u64,
@@ -133,7 +134,8 @@ impl Info {
                 (census.page_size, bytes, Some(etcd), None, history.leases().len() as u64)
             }
             Store::Kine(store) => {
-                let (bytes, page_size) = kine_bytes(store, counts);
+                let copies = Sizes::of(&source.store).all_copies();
+                let (bytes, page_size) = kine_bytes(store, counts, copies);
                 let live = history.keys().ids().filter_map(|key| history.live(key));
                 let leases = live.filter(|change| history.ttl(change.lease).is_some()).count() as u64;
                 (page_size, bytes, None, Some(kine_info(store)), leases)
@@ -209,17 +211,16 @@ fn kine_info(store: &crate::kine::Store) -> KineInfo {
     KineInfo { wal, indexes: indexes.map(|entry| entry.name.clone()).collect() }
 }
 
-fn kine_bytes(store: &crate::kine::Store, counts: Counts) -> (BytesOf, u32) {
+fn kine_bytes(store: &crate::kine::Store, counts: Counts, copies: u64) -> (BytesOf, u32) {
     let page_size = store.database().geometry().page_size().get();
     let census = store.census();
     let free = census.count(PageUse::FreelistTrunk) + census.count(PageUse::FreelistLeaf);
     let index: u64 =
         census.trees.iter().filter(|tree| tree.tree == TreeKind::Index).map(|tree| u64::from(tree.pages())).sum();
-    let old_values: u64 = store.rows().iter().filter_map(|row| row.old_value).map(|value| u64::from(value.len)).sum();
     let bytes = BytesOf {
         file: store.database().main().len() as u64,
         live: counts.live_bytes,
-        superseded: counts.superseded_bytes + old_values,
+        superseded: counts.superseded_bytes.saturating_add(copies),
         free: u64::from(free) * u64::from(page_size),
         index: index * u64::from(page_size),
     };

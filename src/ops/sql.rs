@@ -73,29 +73,51 @@ pub trait Take {
 /// The columns that a query reads, with their tables.
 type Reads = BTreeSet<(String, String)>;
 
-/// Answers one query over all stores.
-///
-/// # Errors
-/// [`SqlError`].
-pub fn query(sql: &str, stores: &[Tabled<'_>], take: &mut dyn Take) -> Result<Noticed, SqlError> {
-    // No name: a temporary file that no other process can open.
-    let mut connection = Connection::open("")?;
-    connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")?;
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    for table in &ALL {
-        connection.execute_batch(&create_table(table))?;
-    }
-    // VACUUM INTO attaches too.
-    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
-    let reads = reads_of(&mut connection, sql)?;
-    let mut noticed = Noticed::default();
-    for table in ALL.iter().filter(|table| reads.iter().any(|(read, _)| read == table.name)) {
-        for store in stores {
-            noticed.append(fill(&connection, table, store, &reads)?);
+/// A query that is known to be one, and the tables that it reads, which are filled with one store after the other.
+pub struct Query<'q> {
+    sql: &'q str,
+    connection: Connection,
+    reads: Reads,
+}
+
+impl<'q> Query<'q> {
+    /// Of SQL over tables that are still empty.
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    pub fn new(sql: &'q str) -> Result<Self, SqlError> {
+        // No name: a temporary file that no other process can open.
+        let mut connection = Connection::open("")?;
+        connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        for table in &ALL {
+            connection.execute_batch(&create_table(table))?;
         }
+        // VACUUM INTO attaches too.
+        connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+        let reads = reads_of(&mut connection, sql)?;
+        Ok(Self { sql, connection, reads })
     }
-    answer(&connection, sql, take)?;
-    Ok(noticed)
+
+    /// Adds the rows of a store.
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    pub fn store(&self, store: &Tabled<'_>) -> Result<Noticed, SqlError> {
+        let mut noticed = Noticed::default();
+        for table in ALL.iter().filter(|table| self.reads.iter().any(|(read, _)| read == table.name)) {
+            noticed.append(fill(&self.connection, table, store, &self.reads)?);
+        }
+        Ok(noticed)
+    }
+
+    /// Answers it.
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    pub fn answer(&self, take: &mut dyn Take) -> Result<(), SqlError> {
+        answer(&self.connection, self.sql, take)
+    }
 }
 
 /// What a query reads. It must be one, and nothing else.

@@ -135,7 +135,7 @@ pub(super) fn differences_text(report: &Report, lines: &mut Vec<String>) {
 fn left_out_text(report: &Report, lines: &mut Vec<String>) {
     if report.not_wanted > 0 {
         let number = text::count(report.not_wanted);
-        lines.push(format!("{number} changes are not in the target because of --no-history or --at"));
+        lines.push(format!("{number} superseded changes and tombstones are not in the target, as was asked for"));
     }
     let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (key, left) in &report.left_out {

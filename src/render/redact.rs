@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::keys::put_key;
 use super::{JSON_VERSION, convert, text};
-use crate::ops::redact::{NoiseFor, Redacted};
+use crate::ops::redact::{NoiseFor, Redacted, Renamed};
 
 /// Keys that a report names; JSON has all.
 const MOST_NAMED: usize = 20;
@@ -43,7 +43,9 @@ pub fn redact_json(redacted: &Redacted) -> Value {
             "elsewhere": counts.elsewhere,
             "private_keys": counts.private_keys,
             "tokens": counts.tokens,
+            "names": counts.names,
         },
+        "names": redacted.names.as_ref().map(names_json),
         "elsewhere": elsewhere.collect::<Vec<_>>(),
         "opened": redacted.opened,
         "noise": noise.collect::<Vec<_>>(),
@@ -51,6 +53,17 @@ pub fn redact_json(redacted: &Redacted) -> Value {
         "translated": convert::translated_json(report),
         "notes": report.notes,
     })
+}
+
+fn names_json(renamed: &Renamed) -> Value {
+    let remaining = renamed.remaining.iter().map(|remaining| {
+        let mut object = Map::new();
+        put_key(&mut object, &remaining.example);
+        object.insert("name".to_owned(), json!(String::from_utf8_lossy(&remaining.name)));
+        object.insert("keys".to_owned(), json!(remaining.keys));
+        Value::Object(object)
+    });
+    json!({"names": renamed.names, "keys": renamed.keys, "remaining": remaining.collect::<Vec<_>>()})
 }
 
 /// The report for people, as lines.
@@ -79,6 +92,11 @@ pub fn redact_text(redacted: &Redacted, owner: Option<&str>) -> Vec<String> {
             format!("{} outside of Secrets: too short, or part of an object's name", values(shorter)),
         );
     }
+    if let Some(renamed) = &redacted.names {
+        let count = text::count_of(renamed.names, "name");
+        let keys = keys(renamed.keys);
+        add("names", format!("{count} replaced, in {keys} and {} in values", text::count_of(counts.names, "place")));
+    }
     if redacted.opened > 0 {
         add("opened", format!("{} that were encrypted are plain now", values(redacted.opened)));
     }
@@ -99,10 +117,34 @@ pub fn redact_text(redacted: &Redacted, owner: Option<&str>) -> Vec<String> {
             lines.push(format!("    and {} more; --json lists all", found.len() - MOST_NAMED));
         }
     }
+    if let Some(renamed) = &redacted.names {
+        remaining_text(renamed, &mut lines);
+    }
     convert::differences_text(report, &mut lines);
     lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
-    lines.push("note: names, labels, addresses and certificates outside of Secrets are as they were".to_owned());
+    let stays = match &redacted.names {
+        None => "names, labels, addresses and certificates outside of Secrets are as they were",
+        Some(_) => {
+            "keys of labels and of ConfigMaps, base64, addresses, uids and certificates outside of Secrets are as they were"
+        }
+    };
+    lines.push(format!("note: {stays}"));
     lines
+}
+
+fn remaining_text(renamed: &Renamed, lines: &mut Vec<String>) {
+    let remaining = &renamed.remaining;
+    if remaining.is_empty() {
+        return;
+    }
+    lines.push(format!("{} still in the result, for example in:", text::count_of(remaining.len(), "name")));
+    for one in remaining.iter().take(MOST_NAMED) {
+        let (name, key) = (text::key(&one.name), text::key(&one.example));
+        lines.push(format!("    {name}: {} like {key}", keys(one.keys)));
+    }
+    if remaining.len() > MOST_NAMED {
+        lines.push(format!("    and {} more; --json lists all", remaining.len() - MOST_NAMED));
+    }
 }
 
 fn values(count: usize) -> String {

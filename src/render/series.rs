@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 
 use super::spark::{sparkline, thinned};
 use super::tables::aligned_text;
-use super::why::{bytes_json, capital, wrapped};
+use super::why::{bytes_json, capital, plural, plurals, wrapped};
 use super::why_words::{verdict_advice, verdict_text};
 use super::{JSON_VERSION, text};
 use crate::ops::series::stitch::Seen;
 use crate::ops::series::{Cluster, Growth, Series, Snapshot, Soundness};
+use crate::ops::why::verdict::Finding;
 
 /// Bars in a row of a terminal.
 const BARS: usize = 40;
@@ -123,21 +124,36 @@ fn cluster_text(cluster: &Cluster, out: &mut String) {
     };
     let mut lines =
         vec![["TIME", "REVISION", "KEYS", "LIVE", "SIZE", "VERDICT", "SNAPSHOT"].map(str::to_owned).to_vec()];
-    lines.extend(cluster.snapshots.iter().map(row));
+    // Of the others nobody asked, or the answer was that they are sound.
+    let unsound = match &cluster.soundness {
+        Soundness::Sound => None,
+        Soundness::Since { first, .. } => Some([*first, cluster.snapshots.len().saturating_sub(1)]),
+    };
+    let is_unsound = |at: usize| unsound.is_some_and(|known| known.contains(&at));
+    lines.extend(cluster.snapshots.iter().enumerate().map(|(at, snapshot)| row(snapshot, is_unsound(at))));
     out.push_str(&aligned_text(&lines));
     plots(cluster, out);
     conclusion(cluster, out);
 }
 
-fn row(snapshot: &Snapshot) -> Vec<String> {
+/// What is wrong with a snapshot, in a word, and how much of it; `ok` where nothing is.
+fn problem_word(snapshot: &Snapshot) -> String {
+    let share = text::percent(snapshot.verdict.share);
+    let what = match (snapshot.damage, snapshot.verdict.problem, snapshot.verdict.finding) {
+        (0, false, _) => return "ok".to_owned(),
+        (0, true, Finding::HeldBack | Finding::Superseded) => "superseded",
+        (0, true, Finding::Free) => "free pages",
+        (0, true, Finding::Wal) => "WAL",
+        (0, true, Finding::Live | Finding::Spread) => "live values",
+        _ => return "damaged".to_owned(),
+    };
+    format!("{what} {share}")
+}
+
+fn row(snapshot: &Snapshot, unsound: bool) -> Vec<String> {
     let time = snapshot.time.map_or_else(|| "unknown".to_owned(), |time| time.strftime("%m-%d %H:%M").to_string());
     let back = if snapshot.went_back { " (back)" } else { "" };
-    let share = text::percent(snapshot.verdict.share);
-    let verdict = match (snapshot.damage, snapshot.verdict.problem) {
-        (0, true) => format!("{} {share}!", snapshot.verdict.finding.name()),
-        (0, false) => format!("{} {share}", snapshot.verdict.finding.name()),
-        _ => "damaged!".to_owned(),
-    };
+    let verdict = if unsound { "unsound".to_owned() } else { problem_word(snapshot) };
     vec![
         time,
         format!("{}{back}", snapshot.revision),
@@ -166,21 +182,21 @@ fn plots(cluster: &Cluster, out: &mut String) {
         let _ = writeln!(out, "{name:<12}{}  {}", line(&part), ends(&part));
     }
     out.push('\n');
-    let mut lines = vec![["KIND", "GROWTH", "FROM", "TO", "SINCE"].map(str::to_owned).to_vec()];
+    let mut lines = vec![["KIND", "GROWTH", "TO", "SINCE"].map(str::to_owned).to_vec()];
     let grew = cluster.growth.iter().filter(|growth| growth.delta() > 0);
-    lines.extend(grew.take(MOST_KINDS).map(|growth| growth_row(cluster, growth)));
+    let names = plurals(cluster.growth.iter().map(|growth| growth.resource.as_str()));
+    lines.extend(grew.take(MOST_KINDS).map(|growth| growth_row(cluster, plural(&names, &growth.resource), growth)));
     if lines.len() > 1 {
         out.push_str(&aligned_text(&lines));
     }
 }
 
-fn growth_row(cluster: &Cluster, growth: &Growth) -> Vec<String> {
+fn growth_row(cluster: &Cluster, plural: &str, growth: &Growth) -> Vec<String> {
     let bytes = |bytes: Option<&u64>| text::bytes(bytes.copied().unwrap_or(0));
     let since = growth.began.and_then(|at| cluster.snapshots.get(at));
     vec![
-        text::key(growth.resource.as_bytes()),
+        text::key(plural.as_bytes()),
         format!("+{}", text::bytes(growth.delta().unsigned_abs())),
-        bytes(growth.bytes.first()),
         bytes(growth.bytes.last()),
         since.map_or_else(String::new, |snapshot| name(&snapshot.path)),
     ]
@@ -265,11 +281,22 @@ pub fn series_svg(series: &Series) -> String {
     out
 }
 
+/// Where each snapshot stands from left to right, from 0 to 1: by its time, else one as far from the next as any other.
+fn places(cluster: &Cluster) -> Vec<f64> {
+    let times: Option<Vec<f64>> =
+        cluster.snapshots.iter().map(|snapshot| Some(snapshot.time?.as_second() as f64)).collect();
+    let span = |times: &[f64]| (times.first().copied().unwrap_or(0.0), times.last().copied().unwrap_or(0.0));
+    let times = times.filter(|times| span(times).0 < span(times).1);
+    let numbers = times.unwrap_or_else(|| (0..cluster.snapshots.len()).map(|at| at as f64).collect());
+    let (first, last) = span(&numbers);
+    numbers.iter().map(|number| (number - first) / (last - first).max(1.0)).collect()
+}
+
 fn plot_svg(cluster: &Cluster, top: f64, out: &mut String) {
     let most = cluster.snapshots.iter().map(|snapshot| snapshot.bytes.total).max().unwrap_or(0).max(1) as f64;
-    let steps = cluster.snapshots.len().saturating_sub(1).max(1) as f64;
     let (left, right, bottom) = (MARGIN, WIDTH - MARGIN, top + HEIGHT);
-    let x = |at: usize| left + (right - left) * at as f64 / steps;
+    let places = places(cluster);
+    let x = |at: usize| left + (right - left) * places.get(at).copied().unwrap_or(0.0);
     let y = |bytes: u64| bottom - (HEIGHT - MARGIN) * bytes as f64 / most;
     let title = match &cluster.id {
         Some(id) => format!("cluster {}", escaped(id)),

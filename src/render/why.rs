@@ -1,5 +1,7 @@
 //! Where the bytes of a store are.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use serde_json::{Map, Value, json};
 
@@ -211,7 +213,7 @@ fn bytes_text(why: &Why) -> String {
     line(bytes.live, format!("live values of {} keys", text::count(why.values.live_keys)));
     let copies = match bytes.old_values {
         0 => String::new(),
-        copies => format!(", {} of them kine's copies (old_value)", text::bytes(copies)),
+        copies => format!(", {} of them kine's old_value", text::bytes(copies)),
     };
     line(bytes.superseded, format!("superseded values{copies}"));
     line(bytes.free, "free pages".to_owned());
@@ -246,18 +248,17 @@ fn bytes_text(why: &Why) -> String {
 }
 
 fn causes_text(why: &Why, most: usize) -> String {
-    let mut lines =
-        vec![["KIND", "NAMESPACE", "BYTES", "SUPERSEDED", "SHARE", "KEYS", "CHANGES"].map(str::to_owned).to_vec()];
+    let names = plurals(why.groups.iter().map(|group| group.what.resource.as_str()));
+    let mut lines = vec![["KIND", "NAMESPACE", "BYTES", "SUPERSEDED", "SHARE", "CHANGES"].map(str::to_owned).to_vec()];
     lines.extend(why.groups.iter().take(most).map(|group| {
         let size = &group.size;
         let helm = if group.helm.all() * 2 > size.all() { " (Helm)" } else { "" };
         vec![
-            format!("{}{helm}", text::key(group.what.resource.as_bytes())),
+            format!("{}{helm}", text::key(plural(&names, &group.what.resource).as_bytes())),
             group.what.namespace.as_ref().map_or_else(|| "-".to_owned(), |namespace| text::key(namespace.as_bytes())),
             text::bytes(size.all()),
             text::bytes(size.gone()),
             text::percent(why.bytes.share(size.all())),
-            text::count(size.keys),
             text::count(size.changes),
         ]
     }));
@@ -270,6 +271,23 @@ fn causes_text(why: &Why, most: usize) -> String {
         ));
     }
     out
+}
+
+/// Plurals that are of one group alone, as `deployments` of `deployments.apps`: what people call them.
+pub(super) fn plurals<'a>(resources: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, Option<&'a str>> {
+    let mut plurals: BTreeMap<&str, Option<&str>> = BTreeMap::new();
+    for resource in resources {
+        let plural = resource.split('.').next().unwrap_or(resource);
+        let known = plurals.entry(plural).or_insert(Some(resource));
+        *known = known.filter(|known| *known == resource);
+    }
+    plurals
+}
+
+/// What a resource is called in a table.
+pub(super) fn plural<'a>(plurals: &BTreeMap<&'a str, Option<&'a str>>, resource: &'a str) -> &'a str {
+    let plural = resource.split('.').next().unwrap_or(resource);
+    if plurals.get(plural) == Some(&Some(resource)) { plural } else { resource }
 }
 
 fn shares_text(heading: &str, shares: &[(String, Share)], why: &Why, most: usize) -> String {
@@ -307,7 +325,7 @@ fn clock_text(why: &Why) -> String {
         last => format!("to revision {}", text::count(last.unsigned_abs())),
     };
     let time = match (compaction.since, compaction.lag_seconds()) {
-        (Some(since), Some(seconds)) => format!(", since {since} ({})", text::duration(seconds)),
+        (Some(since), Some(seconds)) => format!("\n            since {since} ({})", text::duration(seconds)),
         _ => String::new(),
     };
     let mut out = format!("compacted   {last}; {lag} revisions behind it{time}\n");

@@ -173,6 +173,11 @@ pub fn verdict_text(verdict: &Verdict, bytes: &FileBytes, compaction: &Compactio
             "the WAL beside the file has {size}, the database {}: readers or a full disk kept SQLite from writing it back",
             text::bytes(bytes.total)
         ),
+        (Finding::Spread, _) if bytes.share(bytes.unused) >= 0.3 => format!(
+            "nothing stands out: {} of the file was never used ({}), since etcd makes it longer in large steps",
+            text::percent(bytes.share(bytes.unused)),
+            text::bytes(bytes.unused)
+        ),
         (Finding::Live | Finding::Spread, None) => format!("nothing stands out: {share} of the file is live ({size})"),
         (finding, Some(about)) => {
             let numbers = format!("{} in {}", text::bytes(about.size.live), keys(about.size.live_keys));

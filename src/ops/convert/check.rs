@@ -135,7 +135,9 @@ fn against_source(source: &History, plan: &Plan<'_>, options: &Options, target: 
     // Names without changes are those of kine's own rows.
     let keys: Vec<KeyId> = source.keys().ids().filter(|&key| !source.positions_of(key).is_empty()).collect();
     keys.into_par_iter().try_for_each(|key| {
-        let name = target_name(source.engine(), target.engine(), source.keys().get(key));
+        let renamed = options.rewrite.as_ref().and_then(|rewrite| rewrite.name(key));
+        let name = renamed.unwrap_or_else(|| source.keys().get(key));
+        let name = target_name(source.engine(), target.engine(), name);
         let found = target.keys().find(name);
         let wanted = || source.changes_of(key).filter(|change| change.revision.main <= upto);
         let newest = wanted().next_back();

@@ -22,7 +22,7 @@ pub use overlay::{Added, NewChange, NewOp, OverlayError};
 pub use plan::{LeftOut, Plan, PlanError, Reason, Rows, Translated};
 pub use prune::Prune;
 pub use report::{Prefix, Report};
-pub use rewrite::{Forbidden, Rewrite};
+pub use rewrite::{Forbidden, Inspect, Rewrite};
 pub use run::{Convert, ConvertError, Phase, convert};
 pub(in crate::ops) use run::{while_synced, write_file};
 pub(in crate::ops) use to_etcd::pin;

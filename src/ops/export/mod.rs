@@ -17,6 +17,7 @@ use super::keyring::KeyringError;
 use super::output::{Destination, Kind, OutputError, sync_directory};
 use super::tables::{Noticed, Row, Table, Tabled, TablesError, Wanted};
 use crate::source::Watch;
+use tempfile::{NamedTempFile, TempDir};
 
 /// The form of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,55 +167,47 @@ impl Export<'_> {
         })
     }
 
-    /// Writes the tables of all stores, each store's rows behind those of the one before.
+    /// Begins to write: stores are handed over one after the other, so that only one has to be open.
     ///
     /// # Errors
     /// [`ExportError`]; nothing is left then.
-    pub fn run(&self, stores: &[Tabled<'_>], step: &mut Step<'_>) -> Result<Exported, ExportError> {
+    pub fn begin(&self) -> Result<Exporting<'_>, ExportError> {
         let destination = self.destination()?;
-        destination.reserve(self.least_bytes(stores))?;
-        match self.format {
-            Format::Sqlite => self.one_file(&destination, stores, step),
-            _ => self.files(&destination, stores, step),
-        }
-    }
-
-    /// What the result takes at least.
-    fn least_bytes(&self, stores: &[Tabled<'_>]) -> u64 {
-        let of = |table: &Table, store: &Tabled<'_>| {
-            let counts = store.source.store.history().counts();
-            match (table.name, self.format) {
-                ("revisions", Format::Parquet) => counts.changes.saturating_mul(40),
-                ("revisions", _) => counts.changes.saturating_mul(200),
-                ("objects", Format::Parquet) => counts.live_bytes / 16,
-                ("objects", _) => counts.live_bytes / 2,
-                _ => 0,
+        let files = match self.format {
+            Format::Sqlite => {
+                let made = destination.temporary()?;
+                let mut file = sqlite::File::create(made.path()).map_err(|fault| self.fault(fault, ""))?;
+                for table in self.tables {
+                    file.table(table).map_err(|fault| self.fault(fault, table.name))?;
+                }
+                Files::One(made, file)
+            }
+            _ => {
+                let made = destination.temporary_directory()?;
+                let mut writers = Vec::new();
+                for table in self.tables {
+                    let path = made.path().join(format!("{}.{}", table.name, self.format.extension()));
+                    writers.push(self.writer(table, &path).map_err(|fault| self.fault(fault, table.name))?);
+                }
+                Files::Each(made, writers)
             }
         };
-        stores.iter().flat_map(|store| self.tables.iter().map(move |table| of(table, store))).sum()
+        let written = self.tables.iter().map(|table| Written { table: table.name, rows: 0, bytes: 0 });
+        let exported = Exported { tables: written.collect(), noticed: Noticed::default() };
+        Ok(Exporting { export: self, destination, files, exported })
     }
 
-    fn files(
-        &self,
-        destination: &Destination,
-        stores: &[Tabled<'_>],
-        step: &mut Step<'_>,
-    ) -> Result<Exported, ExportError> {
-        let made = destination.temporary_directory()?;
-        let mut exported = Exported::default();
-        for table in self.tables {
-            let path = made.path().join(format!("{}.{}", table.name, self.format.extension()));
-            let fault = |fault| self.fault(fault, table.name);
-            let mut writer = self.writer(table, &path).map_err(fault)?;
-            let rows = fill(table, stores, step, &mut exported.noticed, &mut |rows| writer.rows(rows));
-            let rows = rows.map_err(|error| self.tables_error(error, table.name))?;
-            let bytes = writer.finish().map_err(fault)?;
-            exported.tables.push(Written { table: table.name, rows, bytes });
-        }
-        let io = |source| OutputError::Io { path: self.target.to_owned(), source };
-        sync_directory(made.path()).map_err(io)?;
-        destination.publish_directory(made)?;
-        Ok(exported)
+    /// What the tables of a store take at least.
+    fn least_bytes(&self, store: &Tabled<'_>) -> u64 {
+        let counts = store.source.store.history().counts();
+        let of_table = self.tables.iter().map(|table| match (table.name, self.format) {
+            ("revisions", Format::Parquet) => counts.changes.saturating_mul(40),
+            ("revisions", _) => counts.changes.saturating_mul(200),
+            ("objects", Format::Parquet) => counts.live_bytes / 16,
+            ("objects", _) => counts.live_bytes / 2,
+            _ => 0,
+        });
+        of_table.sum()
     }
 
     fn writer(&self, table: &'static Table, path: &Path) -> Result<Box<dyn TableWriter>, Fault> {
@@ -225,32 +218,6 @@ impl Export<'_> {
             Format::Parquet => Box::new(parquet::Writer::create(path, table)?),
             _ => return Err(Fault::Library("not a format of several files".to_owned())),
         })
-    }
-
-    fn one_file(
-        &self,
-        destination: &Destination,
-        stores: &[Tabled<'_>],
-        step: &mut Step<'_>,
-    ) -> Result<Exported, ExportError> {
-        let made = destination.temporary()?;
-        let whole = |fault| self.fault(fault, "");
-        let mut file = sqlite::File::create(made.path()).map_err(whole)?;
-        let mut exported = Exported::default();
-        for table in self.tables {
-            let mut writer = file.table(table).map_err(|fault| self.fault(fault, table.name))?;
-            let rows = fill(table, stores, step, &mut exported.noticed, &mut |rows| writer.rows(rows));
-            let rows = rows.map_err(|error| self.tables_error(error, table.name))?;
-            writer.finish().map_err(|fault| self.fault(fault, table.name))?;
-            exported.tables.push(Written { table: table.name, rows, bytes: 0 });
-        }
-        file.close().map_err(|(fault, table)| self.fault(fault, table))?;
-        let io = |source| OutputError::Io { path: self.target.to_owned(), source };
-        made.as_file().sync_all().map_err(io)?;
-        let bytes = made.as_file().metadata().map_err(io)?.len();
-        exported.tables.iter_mut().for_each(|written| written.bytes = bytes);
-        destination.publish(made)?;
-        Ok(exported)
     }
 
     fn fault(&self, fault: Fault, table: &'static str) -> ExportError {
@@ -271,23 +238,75 @@ impl Export<'_> {
     }
 }
 
-/// Hands the rows of all stores to a writer; gives how many there were.
-fn fill(
-    table: &'static Table,
-    stores: &[Tabled<'_>],
-    step: &mut Step<'_>,
-    noticed: &mut Noticed,
-    write: &mut dyn FnMut(&[Row<'_>]) -> Result<(), Fault>,
-) -> Result<u64, TablesError<Fault>> {
-    let mut count = 0;
-    for store in stores {
-        let told = store.rows(table, Wanted::all(), &mut |rows| {
-            count += rows.len() as u64;
-            if step(table.name, count) { write(rows) } else { Err(Fault::Stopped) }
-        })?;
-        noticed.append(told);
+/// What is being written, under a temporary name.
+enum Files {
+    One(NamedTempFile, sqlite::File),
+    Each(TempDir, Vec<Box<dyn TableWriter>>),
+}
+
+impl Files {
+    /// Writes rows of a table, by its number.
+    fn rows(&mut self, at: usize, table: &'static Table, rows: &[Row<'_>]) -> Result<(), Fault> {
+        match self {
+            Self::One(_, file) => file.rows(table, rows),
+            Self::Each(_, writers) => writers.get_mut(at).map_or(Ok(()), |writer| writer.rows(rows)),
+        }
     }
-    Ok(count)
+}
+
+/// An export that is being written.
+pub struct Exporting<'e> {
+    export: &'e Export<'e>,
+    destination: Destination,
+    files: Files,
+    exported: Exported,
+}
+
+impl Exporting<'_> {
+    /// Writes the tables of one store, its rows behind those of the stores before.
+    ///
+    /// # Errors
+    /// [`ExportError`]; nothing is left then.
+    pub fn store(&mut self, store: &Tabled<'_>, step: &mut Step<'_>) -> Result<(), ExportError> {
+        let Self { export, destination, files, exported } = self;
+        destination.reserve(export.least_bytes(store))?;
+        for ((at, table), written) in export.tables.iter().enumerate().zip(&mut exported.tables) {
+            let mut count = 0;
+            let told = store.rows(table, Wanted::all(), &mut |rows| {
+                count += rows.len() as u64;
+                if step(table.name, count) { files.rows(at, table, rows) } else { Err(Fault::Stopped) }
+            });
+            exported.noticed.append(told.map_err(|error| export.tables_error(error, table.name))?);
+            written.rows += count;
+        }
+        Ok(())
+    }
+
+    /// Makes it durable, reads it back, compares, and gives it its name.
+    ///
+    /// # Errors
+    /// [`ExportError`]; nothing is left then.
+    pub fn finish(self) -> Result<Exported, ExportError> {
+        let Self { export, destination, files, mut exported } = self;
+        let io = |source| OutputError::Io { path: export.target.to_owned(), source };
+        match files {
+            Files::One(made, file) => {
+                file.close().map_err(|(fault, table)| export.fault(fault, table))?;
+                made.as_file().sync_all().map_err(io)?;
+                let bytes = made.as_file().metadata().map_err(io)?.len();
+                exported.tables.iter_mut().for_each(|written| written.bytes = bytes);
+                destination.publish(made)?;
+            }
+            Files::Each(made, writers) => {
+                for (writer, written) in writers.into_iter().zip(&mut exported.tables) {
+                    written.bytes = writer.finish().map_err(|fault| export.fault(fault, written.table))?;
+                }
+                sync_directory(made.path()).map_err(io)?;
+                destination.publish_directory(made)?;
+            }
+        }
+        Ok(exported)
+    }
 }
 
 /// Why a table could not be printed.
@@ -301,37 +320,44 @@ pub enum StreamError {
     Io(io::Error),
 }
 
-/// Writes one table as text to a stream; nothing for formats that are no text.
-///
-/// # Errors
-/// [`StreamError`].
-pub fn stream(
-    format: Format,
+/// Prints one table as text, of one store after the other.
+pub struct Printing {
     table: &'static Table,
-    stores: &[Tabled<'_>],
-    out: &mut dyn Write,
-) -> Result<Noticed, StreamError> {
-    let mut lines: Box<dyn delimited::Lines> = match format {
-        Format::Ndjson => Box::new(ndjson::Lines::new(table)),
-        Format::Csv => Box::new(csv::Lines::new(table)),
-        Format::Sqlite | Format::Parquet => return Ok(Noticed::default()),
-    };
-    let mut noticed = Noticed::default();
-    let mut text = Vec::new();
-    lines.head(&mut text);
-    out.write_all(&text).map_err(StreamError::Io)?;
-    for store in stores {
-        let told = store.rows(table, Wanted::all(), &mut |rows| {
+    lines: Box<dyn delimited::Lines>,
+    is_first: bool,
+}
+
+impl Printing {
+    /// Of a format that is text; none for the others.
+    pub fn new(format: Format, table: &'static Table) -> Option<Self> {
+        let lines: Box<dyn delimited::Lines> = match format {
+            Format::Ndjson => Box::new(ndjson::Lines::new(table)),
+            Format::Csv => Box::new(csv::Lines::new(table)),
+            Format::Sqlite | Format::Parquet => return None,
+        };
+        Some(Self { table, lines, is_first: true })
+    }
+
+    /// Prints the rows of a store.
+    ///
+    /// # Errors
+    /// [`StreamError`].
+    pub fn store(&mut self, store: &Tabled<'_>, out: &mut dyn Write) -> Result<Noticed, StreamError> {
+        let mut text = Vec::new();
+        if std::mem::take(&mut self.is_first) {
+            self.lines.head(&mut text);
+            out.write_all(&text).map_err(StreamError::Io)?;
+        }
+        let told = store.rows(self.table, Wanted::all(), &mut |rows| {
             text.clear();
-            rows.iter().for_each(|row| lines.row(row, &mut text));
+            rows.iter().for_each(|row| self.lines.row(row, &mut text));
             out.write_all(&text)
         });
-        noticed.append(told.map_err(|error| match error {
+        told.map_err(|error| match error {
             TablesError::Keyring(error) => StreamError::Keyring(error),
             TablesError::Taker(error) => StreamError::Io(error),
-        })?);
+        })
     }
-    Ok(noticed)
 }
 
 /// Whether a directory is one that an export could have made: only such a one is replaced.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, Statement, params_from_iter};
+use rusqlite::{Connection, OpenFlags, params_from_iter};
 
 use super::digest::Digest;
 use super::{Fault, Row};
@@ -33,7 +33,7 @@ fn digest(cell: &Cell<'_>, into: &mut Digest) {
 pub struct File {
     path: PathBuf,
     connection: Connection,
-    written: BTreeMap<&'static str, [u8; 32]>,
+    written: BTreeMap<&'static str, Digest>,
 }
 
 impl File {
@@ -45,26 +45,32 @@ impl File {
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = 4096;",
         )?;
         connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        connection.execute_batch("BEGIN")?;
         Ok(Self { path: path.to_owned(), connection, written: BTreeMap::new() })
     }
 
-    /// Begins a table.
-    pub fn table(&mut self, table: &'static Table) -> Result<Writer<'_>, Fault> {
+    /// Makes a table.
+    pub fn table(&mut self, table: &'static Table) -> Result<(), Fault> {
         self.connection.execute_batch(&create_table(table))?;
-        self.connection.execute_batch("BEGIN")?;
-        let insert = self.connection.prepare(&insert(table))?;
-        Ok(Writer {
-            connection: &self.connection,
-            insert,
-            table,
-            digest: Digest::default(),
-            written: &mut self.written,
-        })
+        self.written.insert(table.name, Digest::default());
+        Ok(())
+    }
+
+    /// Writes rows of a table, behind those that it has.
+    pub fn rows(&mut self, table: &'static Table, rows: &[Row<'_>]) -> Result<(), Fault> {
+        let mut statement = self.connection.prepare(&insert(table))?;
+        let written = self.written.entry(table.name).or_default();
+        for row in rows {
+            statement.execute(params_from_iter(row))?;
+            row.iter().for_each(|cell| digest(cell, written));
+        }
+        Ok(())
     }
 
     /// Closes the file, reads all of it back with another connection, and compares. A fault comes with its table.
     pub fn close(self) -> Result<(), (Fault, &'static str)> {
         let whole = |fault: rusqlite::Error| (Fault::from(fault), "");
+        self.connection.execute_batch("COMMIT").map_err(whole)?;
         self.connection.close().map_err(|(_, error)| whole(error))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let back = Connection::open_with_flags(&self.path, flags).map_err(whole)?;
@@ -72,9 +78,9 @@ impl File {
         if check != "ok" {
             return Err((Fault::Library(check), ""));
         }
-        for (table, written) in &self.written {
-            let fault = |error: rusqlite::Error| (Fault::from(error), *table);
-            if digest_of(&back, table).map_err(fault)? != *written {
+        for (table, written) in self.written {
+            let fault = |error: rusqlite::Error| (Fault::from(error), table);
+            if digest_of(&back, table).map_err(fault)? != written.finish() {
                 return Err((Fault::Differs, table));
             }
         }
@@ -100,31 +106,4 @@ fn digest_of(connection: &Connection, table: &str) -> rusqlite::Result<[u8; 32]>
         }
     }
     Ok(digest.finish())
-}
-
-/// Writes one table.
-pub struct Writer<'c> {
-    connection: &'c Connection,
-    insert: Statement<'c>,
-    table: &'static Table,
-    digest: Digest,
-    written: &'c mut BTreeMap<&'static str, [u8; 32]>,
-}
-
-impl Writer<'_> {
-    /// Writes rows.
-    pub fn rows(&mut self, rows: &[Row<'_>]) -> Result<(), Fault> {
-        for row in rows {
-            self.insert.execute(params_from_iter(row))?;
-            row.iter().for_each(|cell| digest(cell, &mut self.digest));
-        }
-        Ok(())
-    }
-
-    /// Ends the table.
-    pub fn finish(self) -> Result<(), Fault> {
-        self.connection.execute_batch("COMMIT")?;
-        self.written.insert(self.table.name, self.digest.finish());
-        Ok(())
-    }
 }

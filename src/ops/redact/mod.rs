@@ -7,6 +7,7 @@
 
 mod gather;
 mod key;
+mod names;
 mod needles;
 mod value;
 
@@ -25,6 +26,8 @@ use crate::kube::resources::{Identity, Special};
 use crate::model::{Engine, History, KeyId, ValueRef};
 use crate::source::Damage;
 use key::Key;
+pub use names::Remaining;
+use names::{Names, Search};
 use needles::{Needles, TooMany};
 pub use value::Counts;
 use value::Redactor;
@@ -41,6 +44,9 @@ pub enum RedactError {
     /// There are too many secrets.
     #[error("{0}; leave some out with `kinescope prune --drop` first")]
     TooMany(String),
+    /// There are too many names.
+    #[error("{0} names are more than can be looked for at once; leave some out with `kinescope prune --drop` first")]
+    TooManyNames(usize),
     /// Writing the store failed, or was refused.
     #[error(transparent)]
     Convert(#[from] ConvertError),
@@ -62,6 +68,8 @@ pub struct Redact<'a> {
     pub target: &'a Path,
     /// What to write; `None` for the source's engine.
     pub to: Option<Target>,
+    /// Whether names of objects and namespaces become others, too.
+    pub names: bool,
     /// Only try.
     pub check_only: bool,
     /// Overwrite a target that exists.
@@ -120,6 +128,19 @@ pub struct Redacted {
     pub opened: usize,
     /// What is noise.
     pub noise: Vec<Noise>,
+    /// What became of names, where that was asked for.
+    pub names: Option<Renamed>,
+}
+
+/// What became of names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renamed {
+    /// How many names became others.
+    pub names: usize,
+    /// How many keys are others.
+    pub keys: usize,
+    /// Names that still stand somewhere in the result.
+    pub remaining: Vec<Remaining>,
 }
 
 /// What became of one value.
@@ -146,7 +167,8 @@ impl Redact<'_> {
         let count = secrets.len();
         let known = looked_for(history, secrets, &key);
         let needles = Arc::new(Needles::new(&known, &key)?);
-        let redactor = Redactor { key: &key, needles: &needles };
+        let names = self.names.then(|| Names::of(history, objects.registry(), &key));
+        let redactor = Redactor { key: &key, needles: &needles, names: names.as_ref() };
         let made: Vec<Option<Made>> = values
             .par_iter()
             .map(|&(key, value)| self.value(&objects, &redactor, key, value))
@@ -158,7 +180,14 @@ impl Redact<'_> {
         let to = self.to.unwrap_or(Target::of(from));
         let new: HashMap<u64, Vec<u8>> = made.into_iter().map(|made| (made.place, made.bytes)).collect();
         let forbidden = Arc::clone(&needles);
-        let rewrite = Rewrite::new(new, Arc::new(move |text| forbidden.any(text)));
+        let mut rewrite = Rewrite::new(new, Arc::new(move |text| forbidden.any(text)));
+        let mut search: Option<(Arc<Search>, usize)> = None;
+        if let Some(names) = &names {
+            let keys = names.keys(history, objects.registry());
+            let looking = Arc::new(names.search().ok_or(RedactError::TooManyNames(names.replaced()))?);
+            search = Some((Arc::clone(&looking), keys.len()));
+            rewrite = rewrite.with_names(keys, Arc::new(move |key, value| looking.look(key, value)));
+        }
         let options = Options { rewrite: Some(rewrite), ..Options::plain(to) };
         let job = Convert {
             source: self.source,
@@ -177,6 +206,11 @@ impl Redact<'_> {
             elsewhere: redacted.elsewhere,
             opened: redacted.opened,
             noise: redacted.noise,
+            names: names.zip(search).map(|(names, (search, keys))| Renamed {
+                names: names.replaced(),
+                keys,
+                remaining: search.remaining(),
+            }),
         })
     }
 

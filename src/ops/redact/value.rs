@@ -9,13 +9,15 @@ use regex::bytes::Regex;
 use serde_json::Value;
 
 use super::key::{HEXADECIMAL, Key};
+use super::names::Names;
 use super::needles::Needles;
 use crate::kube::crd;
 use crate::kube::envelope::Envelope;
 use crate::kube::look;
 use crate::kube::mask::LAST_APPLIED;
 use crate::kube::minor::Minor;
-use crate::kube::secret;
+use crate::kube::places::places;
+use crate::kube::{cbor, secret};
 
 /// What was replaced in one value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct Counts {
     pub private_keys: usize,
     /// JSON web tokens.
     pub tokens: usize,
+    /// Names of objects and namespaces.
+    pub names: usize,
 }
 
 impl Counts {
@@ -38,6 +42,7 @@ impl Counts {
             elsewhere: self.elsewhere + other.elsewhere,
             private_keys: self.private_keys + other.private_keys,
             tokens: self.tokens + other.tokens,
+            names: self.names + other.names,
         }
     }
 }
@@ -50,6 +55,8 @@ pub struct NoObject;
 pub struct Redactor<'a> {
     pub(super) key: &'a Key,
     pub(super) needles: &'a Needles,
+    /// Where names become others, too.
+    pub(super) names: Option<&'a Names>,
 }
 
 impl Redactor<'_> {
@@ -71,12 +78,16 @@ impl Redactor<'_> {
         if let Some(body) = value.get_mut(body) {
             self.text(body, &mut counts);
         }
+        if let Some(names) = self.names {
+            counts.names += rename(&mut value, names);
+        }
         let is_same = match (look::look(plain, Minor::NEWEST), look::look(&value, Minor::NEWEST)) {
             (Ok((before, _)), Ok((after, _))) => {
-                let names = |object: &look::Itself| {
-                    [&object.api_version, &object.kind, &object.namespace, &object.name].map(String::clone)
-                };
-                names(&before) == names(&after)
+                let named = |name: &str| self.names.and_then(|names| names.other(name)).map(<[u8]>::to_vec);
+                let other = |name: &String| named(name).unwrap_or_else(|| name.as_bytes().to_vec());
+                (&before.api_version, &before.kind) == (&after.api_version, &after.kind)
+                    && [&before.namespace, &before.name].map(other)
+                        == [&after.namespace, &after.name].map(|name| name.as_bytes().to_vec())
             }
             (Ok(_), Err(_)) => false,
             (Err(_), _) => !is_secret,
@@ -160,6 +171,26 @@ impl Redactor<'_> {
     }
 }
 
+/// Gives names in an object other names; how many there were. Of protobuf in all strings and in JSON inside, of JSON in all
+/// values; keys of maps and bytes stay.
+fn rename(value: &mut Vec<u8>, names: &Names) -> usize {
+    match Envelope::parse(value) {
+        Ok(Envelope::Protobuf(_)) => {
+            let places = places(value).unwrap_or_default();
+            let meant = places.into_iter().filter(|place| Names::are_in(&place.field));
+            meant.map(|place| value.get_mut(place.range).map_or(0, |text| names.replace(text))).sum()
+        }
+        Ok(Envelope::Json(_)) => names.replace(value),
+        // CBOR is read by whoever reads JSON.
+        Ok(Envelope::Cbor(bytes)) => {
+            let Ok(object) = cbor::read_value(bytes) else { return 0 };
+            *value = crd::stored_bytes(&object);
+            names.replace(value)
+        }
+        _ => 0,
+    }
+}
+
 /// Where a part of a value lies in it.
 fn place_in(value: &[u8], part: &[u8]) -> Range<usize> {
     let start = (part.as_ptr() as usize).saturating_sub(value.as_ptr() as usize);
@@ -213,7 +244,7 @@ mod tests {
     fn private_keys_and_tokens_are_found_by_their_marks() {
         let key = Key::new([3; 32]);
         let needles = Needles::new(&BTreeMap::new(), &key).unwrap();
-        let redactor = Redactor { key: &key, needles: &needles };
+        let redactor = Redactor { key: &key, needles: &needles, names: None };
         let pem = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7secretsecret\nabcdEFGHijklMNOP==\n-----END RSA PRIVATE KEY-----\n";
         let certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
         let token = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJrdWJlIn0.c2lnbmF0dXJlLXNpZw";

@@ -2,7 +2,6 @@
 //! was found, what happened last, and what differs from one to the next.
 
 mod between;
-mod content;
 mod growth;
 mod times;
 
@@ -11,13 +10,15 @@ use super::finding::Verdict;
 use super::info::Info;
 use super::keyring::{Given, KeyringError};
 use super::objects::{MinorFrom, Objects};
+use super::recover;
 use super::store::OpenStore;
 use super::verify::{Verification, verify};
 use super::why::Why;
+use crate::source::Choice;
 use jiff::Timestamp;
+use std::path::Path;
 
 pub use between::{Between, Differing, Sum};
-pub use content::Kind;
 pub use growth::Point;
 pub use times::{Mark, Recent};
 
@@ -28,6 +29,10 @@ const MOST_KEYS: usize = 10;
 pub struct Subject<'a> {
     /// What the user called it.
     pub name: &'a str,
+    /// Where it is.
+    pub path: &'a Path,
+    /// Which of several stores there.
+    pub choice: Choice,
     /// The store.
     pub source: &'a OpenStore,
     /// Its objects at its current revision.
@@ -45,8 +50,6 @@ pub struct StoreReport {
     pub verification: Verification,
     /// The Kubernetes release that its Nodes report.
     pub kubernetes: Option<String>,
-    /// Its keys and bytes by kind, the largest first.
-    pub kinds: Vec<Kind>,
     /// Where its bytes are, and why.
     pub why: Why,
     /// How it grew, from the compact revision on.
@@ -57,7 +60,12 @@ pub struct StoreReport {
     pub newest_stamp: Option<Timestamp>,
     /// What changed last, the newest first.
     pub recent: Vec<Recent>,
+    /// What a search of a damaged file found lost, or why it was not searched; none where nothing is damaged.
+    pub recovery: Option<Searched>,
 }
+
+/// What `recover` says of a damaged input, or why it cannot.
+pub type Searched = Result<recover::Report, String>;
 
 /// A path that could not be opened, and what that says of it.
 #[derive(Clone, Debug)]
@@ -66,6 +74,20 @@ pub struct Unopened {
     pub name: String,
     /// The verdict.
     pub verification: Verification,
+    /// What a search of it found, or why it was not searched.
+    pub recovery: Searched,
+}
+
+/// Searches what is damaged as `recover` does, and writes nothing.
+pub fn search(path: &Path, choice: &Choice) -> Searched {
+    if path == Path::new("-") {
+        return Err("standard input is gone by now; write it to a file to have it searched".to_owned());
+    }
+    let found = recover::search(path, choice, recover::reading(true)).map_err(|error| error.to_string())?;
+    let options = recover::Options { wal: recover::reading(true), ..recover::Options::default() };
+    let report = recover::recover(&found, None, &options, &mut |_, _, _| true).map_err(|error| error.to_string())?;
+    found.watch.check().map_err(|error| error.to_string())?;
+    Ok(report)
 }
 
 /// All that is reported.
@@ -116,8 +138,11 @@ pub fn report(
 }
 
 fn look(subject: &Subject<'_>, given: &Given, now: i64) -> Result<StoreReport, KeyringError> {
-    let Subject { name, source, objects } = *subject;
+    let Subject { name, source, objects, .. } = *subject;
     let verification = verify(source, given, now)?;
+    let is_damaged = verification.verdict != Verdict::Restorable
+        || !source.store.damage().is_empty()
+        || !source.store.contradictions().is_empty();
     let (minor, known) = objects.minor();
     let growth = growth::points(objects.history());
     Ok(StoreReport {
@@ -125,11 +150,11 @@ fn look(subject: &Subject<'_>, given: &Given, now: i64) -> Result<StoreReport, K
         info: Info::of(source, false),
         verification,
         kubernetes: (known != MinorFrom::Newest).then(|| minor.to_string()),
-        kinds: content::kinds(objects),
         why: Why::of(source, objects, MOST_KEYS),
         times: times::marks(objects, &growth),
         growth,
         newest_stamp: objects.newest_stamp(),
         recent: times::recent(objects),
+        recovery: is_damaged.then(|| search(subject.path, &subject.choice)),
     })
 }

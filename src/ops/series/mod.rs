@@ -11,8 +11,9 @@ use rayon::prelude::*;
 
 use crate::etcd::hash::Trailer;
 use crate::kube::meta::Meta;
+use crate::kube::minor::Minor;
 use crate::model::{Engine, History};
-use crate::ops::keyring::Keyring;
+use crate::ops::keyring::{Given, Keyring, KeyringError};
 use crate::ops::objects::Objects;
 use crate::ops::store::{self, OpenStore};
 use crate::ops::why::clock::{Clock, Compaction};
@@ -112,6 +113,39 @@ pub struct Cluster {
     pub soundness: Soundness,
 }
 
+/// How snapshots are opened.
+#[derive(Debug, Default)]
+pub struct Opening {
+    /// Which of several stores at one path.
+    pub choice: Choice,
+    /// What opens encrypted values. A token that does not fit one snapshot opens nothing in it.
+    pub given: Given,
+    /// The release whose encoding is followed.
+    pub minor: Option<Minor>,
+}
+
+impl Opening {
+    /// Opens a snapshot.
+    ///
+    /// # Errors
+    /// Why it cannot be read, in words.
+    pub fn open(&self, path: &Path) -> Result<(OpenStore, Keyring), String> {
+        let source = store::open(path, &self.choice).map_err(|error| error.to_string())?;
+        let keyring = match self.given.keyring(&source) {
+            Err(KeyringError::NoFit { .. } | KeyringError::NoBootstrap) => self.given.without_token().keyring(&source),
+            other => other,
+        };
+        let (keyring, _) = keyring.map_err(|error| error.to_string())?;
+        Ok((source, keyring))
+    }
+
+    /// The objects of a snapshot at its newest revision.
+    pub fn objects<'s>(&self, source: &'s OpenStore, keyring: &'s Keyring) -> Objects<'s> {
+        let history = source.store.history();
+        Objects::new(history, keyring, self.minor, history.current_revision())
+    }
+}
+
 /// A series, told apart by cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Series {
@@ -128,9 +162,10 @@ impl Series {
     ///
     /// # Errors
     /// A path that cannot be listed, or a file that changed while it was read.
-    pub fn of(paths: &[PathBuf]) -> Result<Self, SourceError> {
+    pub fn of(paths: &[PathBuf], opening: &Opening) -> Result<Self, SourceError> {
         let found = find::snapshots(paths)?;
-        let read: Vec<(PathBuf, Summary)> = found.into_par_iter().map(|path| (path.clone(), summary(&path))).collect();
+        let read: Vec<(PathBuf, Summary)> =
+            found.into_par_iter().map(|path| (path.clone(), summary(&path, opening))).collect();
         let mut series = Self::default();
         let mut by_cluster: BTreeMap<Option<String>, Vec<Snapshot>> = BTreeMap::new();
         for (path, result) in read {
@@ -143,7 +178,7 @@ impl Series {
                 Err(why) => series.left_out.push((path, why)),
             }
         }
-        series.clusters = by_cluster.into_iter().map(|(id, snapshots)| cluster(id, snapshots)).collect();
+        series.clusters = by_cluster.into_iter().map(|(id, snapshots)| cluster(id, snapshots, opening)).collect();
         series.clusters.sort_by_key(|cluster| std::cmp::Reverse(cluster.snapshots.len()));
         Ok(series)
     }
@@ -153,11 +188,10 @@ impl Series {
 type Summary = Result<(Snapshot, Watch), String>;
 
 /// Reads one snapshot, with what its rows and indexes say and no more values than needed.
-fn summary(path: &Path) -> Summary {
-    let source = store::open(path, &Choice::default()).map_err(|error| error.to_string())?;
+fn summary(path: &Path, opening: &Opening) -> Summary {
+    let (source, keyring) = opening.open(path)?;
     let history = source.store.history();
-    let keyring = Keyring::new();
-    let objects = Objects::new(history, &keyring, None, history.current_revision());
+    let objects = opening.objects(&source, &keyring);
     let sizes = Sizes::of(&source.store);
     let groups = groups::groups(&objects, &sizes);
     let mut values = Size::default();
@@ -211,7 +245,7 @@ pub fn cluster_of(objects: &Objects<'_>) -> Option<String> {
     (!meta.uid.is_empty()).then(|| meta.uid.into_owned())
 }
 
-fn cluster(id: Option<String>, mut snapshots: Vec<Snapshot>) -> Cluster {
+fn cluster(id: Option<String>, mut snapshots: Vec<Snapshot>, opening: &Opening) -> Cluster {
     let have_times = snapshots.iter().all(|snapshot| snapshot.time.is_some());
     snapshots.sort_by(|a, b| {
         let times = if have_times { a.time.cmp(&b.time) } else { std::cmp::Ordering::Equal };
@@ -223,7 +257,13 @@ fn cluster(id: Option<String>, mut snapshots: Vec<Snapshot>) -> Cluster {
         before = snapshot.revision;
     }
     let first_problem = snapshots.iter().position(Snapshot::is_problem);
-    Cluster { id, growth: growth(&snapshots), first_problem, soundness: soundness(&snapshots), snapshots }
+    Cluster {
+        id,
+        growth: growth(&snapshots),
+        first_problem,
+        soundness: soundness(&snapshots, &opening.choice),
+        snapshots,
+    }
 }
 
 fn growth(snapshots: &[Snapshot]) -> Vec<Growth> {
@@ -244,11 +284,11 @@ fn growth(snapshots: &[Snapshot]) -> Vec<Growth> {
 }
 
 /// Finds the first snapshot whose trailer or rows do not hold. That takes as long as reading a file, so that not all are asked.
-fn soundness(snapshots: &[Snapshot]) -> Soundness {
+fn soundness(snapshots: &[Snapshot], choice: &Choice) -> Soundness {
     let mut looked_at = 0;
     let mut ask = |at: usize| {
         looked_at += 1;
-        snapshots.get(at).and_then(|snapshot| unsound(&snapshot.path))
+        snapshots.get(at).and_then(|snapshot| unsound(&snapshot.path, choice))
     };
     let Some(last) = snapshots.len().checked_sub(1) else { return Soundness::Sound };
     let Some(mut what) = ask(last) else { return Soundness::Sound };
@@ -266,8 +306,8 @@ fn soundness(snapshots: &[Snapshot]) -> Soundness {
     Soundness::Since { first: high, what, looked_at }
 }
 
-fn unsound(path: &Path) -> Option<String> {
-    let source: OpenStore = match store::open(path, &Choice::default()) {
+fn unsound(path: &Path, choice: &Choice) -> Option<String> {
+    let source: OpenStore = match store::open(path, choice) {
         Ok(source) => source,
         Err(error) => return Some(error.to_string()),
     };

@@ -2,10 +2,9 @@
 
 use super::{Cell, Noticed, Row, Tabled, TablesError, Take};
 use crate::ops::finding::Finding;
-use crate::ops::verify::verify;
 
 pub(super) fn rows<E>(from: &Tabled<'_>, take: &mut Take<'_, E>) -> Result<Noticed, TablesError<E>> {
-    let found = verify(from.source, from.given, from.now)?;
+    let found = from.verified()?;
     let rows: Vec<Row<'_>> = found.findings.iter().map(|finding| row(from, finding)).collect();
     take(&rows).map_err(TablesError::Taker)?;
     Ok(Noticed::default())

@@ -10,11 +10,14 @@ mod schema;
 mod statements;
 mod stores;
 
+use std::sync::OnceLock;
+
 use rayon::prelude::*;
 
 use super::keyring::{Given, KeyringError};
 use super::objects::Objects;
 use super::store::OpenStore;
+use super::verify::{Verification, verify};
 use crate::source::Damage;
 
 pub use schema::{ALL, Cell, Column, FINDINGS, Kind, OBJECTS, OWNERS, REVISIONS, Row, STORES, Table, rfc3339, table};
@@ -41,6 +44,8 @@ pub struct Tabled<'a> {
     pub managed_fields: bool,
     /// Seconds since 1970.
     pub now: i64,
+    /// The verdict on the store, once it was asked for: two tables tell of it.
+    pub verification: OnceLock<Verification>,
 }
 
 /// Which columns are wanted: making some of them costs a look into every value.
@@ -125,6 +130,17 @@ impl Tabled<'_> {
             }
             "owners" => owners::rows(self, take),
             _ => findings::rows(self, take),
+        }
+    }
+
+    /// What `verify` says of the store.
+    fn verified(&self) -> Result<&Verification, KeyringError> {
+        match self.verification.get() {
+            Some(verification) => Ok(verification),
+            None => {
+                let made = verify(self.source, self.given, self.now)?;
+                Ok(self.verification.get_or_init(|| made))
+            }
         }
     }
 

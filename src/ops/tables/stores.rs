@@ -3,7 +3,6 @@
 use super::{Cell, Noticed, Row, Tabled, TablesError, Take, Wanted};
 use crate::ops::info::Info;
 use crate::ops::objects::MinorFrom;
-use crate::ops::verify::verify;
 
 pub(super) fn rows<E>(
     from: &Tabled<'_>,
@@ -13,7 +12,7 @@ pub(super) fn rows<E>(
     let hashes = wanted.has("hash_kv") || wanted.has("trailer");
     let info = Info::of(from.source, !hashes);
     let verdict = match wanted.has("verdict") {
-        true => verify(from.source, from.given, from.now)?.verdict.name(),
+        true => from.verified()?.verdict.name(),
         false => "",
     };
     let (minor, known) = from.objects.minor();

@@ -65,6 +65,11 @@ impl<'s> Sizes<'s> {
         Self { history, copies }
     }
 
+    /// What all rows keep beside the values of their changes.
+    pub fn all_copies(&self) -> u64 {
+        self.copies.iter().sum()
+    }
+
     /// The history that they are of.
     pub fn history(&self) -> &'s History {
         self.history

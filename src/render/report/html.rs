@@ -7,7 +7,7 @@ use super::sections::{self, Rows, Told};
 use super::{moment_of, plot, severity, shown, verdict};
 use crate::ops::doctor::Diagnosis;
 use crate::ops::finding::{Severity, Verdict};
-use crate::ops::report::{Between, Report, StoreReport, Unopened};
+use crate::ops::report::{Between, Report, Searched, StoreReport, Unopened};
 
 const STYLE: &str = include_str!("report.css");
 
@@ -98,6 +98,7 @@ fn store_section(at: usize, store: &StoreReport) -> Markup {
             h3 { "What was found" }
             p { (sections::loss(store)) }
             (findings(&sections::findings(&store.verification.findings)))
+            @if let Some(recovery) = &store.recovery { (searched(recovery)) }
             h3 { "What is in it" }
             (table(&sections::kinds(store), Some(5)))
             h3 { "Where the bytes are" }
@@ -181,12 +182,24 @@ fn growth(store: &StoreReport) -> Markup {
     }
 }
 
+fn searched(recovery: &Searched) -> Markup {
+    html! {
+        h3 { "What is lost" }
+        p { (sections::recovery(recovery)) }
+        @if let Ok(report) = recovery {
+            @let lost = sections::lost(report);
+            @if !lost.rows.is_empty() { (table(&lost, None)) }
+        }
+    }
+}
+
 fn unopened_section(unopened: &Unopened) -> Markup {
     html! {
         section {
             h2 { (shown(&unopened.name)) " " (mark(unopened.verification.verdict)) }
             p { "It could not be opened." }
             (findings(&sections::findings(&unopened.verification.findings)))
+            (searched(&unopened.recovery))
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::ops::report::{Between, Report, StoreReport};
+use crate::ops::report::{Between, Report, Searched, StoreReport};
 use crate::render::keys::put_key;
-use crate::render::{JSON_VERSION, doctor_json, info_json, verify_json, why_json};
+use crate::render::{JSON_VERSION, doctor_json, info_json, recover_json, verify_json, why_json};
 
 /// Writers and owners that are listed.
 const MOST_LISTED: usize = 10;
@@ -17,16 +17,20 @@ pub fn report_json(report: &Report) -> Value {
         "made_at": jiff::Timestamp::from_second(report.made_at).map(|at| at.to_string()).ok(),
         "verdict": report.verdict().name(),
         "stores": report.stores.iter().map(store).collect::<Vec<_>>(),
-        "unopened": unopened.map(|one| verify_json(&one.name, &one.verification)).collect::<Vec<_>>(),
+        "unopened": unopened.map(|one| {
+            let mut object = verify_json(&one.name, &one.verification);
+            object["recovery"] = recovery(&one.recovery);
+            object
+        }).collect::<Vec<_>>(),
         "directories": report.directories.iter().map(doctor_json).collect::<Vec<_>>(),
         "between": report.between.iter().map(between).collect::<Vec<_>>(),
     })
 }
 
 fn store(store: &StoreReport) -> Value {
-    let kind = |kind: &crate::ops::report::Kind| {
-        json!({"kind": kind.name, "live_keys": kind.live_keys, "changes": kind.changes, "live_bytes": kind.live_bytes,
-            "superseded_bytes": kind.superseded_bytes})
+    let kind = |(what, size): &(crate::ops::why::groups::What, crate::ops::why::sizes::Size)| {
+        json!({"kind": what.resource, "live_keys": size.live_keys, "changes": size.changes, "live_bytes": size.live,
+            "superseded_bytes": size.gone()})
     };
     let point = |point: &crate::ops::report::Point| {
         json!({"revision": point.revision, "live_keys": point.live_keys, "live_bytes": point.live_bytes,
@@ -49,11 +53,17 @@ fn store(store: &StoreReport) -> Value {
         "kubernetes_version": store.kubernetes,
         "newest_stamp": store.newest_stamp.map(|at| at.to_string()),
         "why": why_json(&store.why, MOST_LISTED),
-        "kinds": store.kinds.iter().map(kind).collect::<Vec<_>>(),
+        "kinds": store.why.kinds().iter().map(kind).collect::<Vec<_>>(),
         "growth": store.growth.iter().map(point).collect::<Vec<_>>(),
         "times": store.times.iter().map(mark).collect::<Vec<_>>(),
         "recent": store.recent.iter().map(recent).collect::<Vec<_>>(),
+        "recovery": store.recovery.as_ref().map_or(Value::Null, recovery),
     })
+}
+
+/// As `recover --json`; null where nothing could be searched.
+fn recovery(searched: &Searched) -> Value {
+    searched.as_ref().map_or(Value::Null, recover_json)
 }
 
 fn between(between: &Between) -> Value {

@@ -2,7 +2,7 @@
 
 use super::sections::{self, Rows, Told};
 use super::{moment_of, severity, shown, verdict};
-use crate::ops::report::{Report, StoreReport};
+use crate::ops::report::{Report, Searched, StoreReport};
 
 /// The report in Markdown.
 pub fn report_markdown(report: &Report) -> String {
@@ -20,6 +20,7 @@ pub fn report_markdown(report: &Report) -> String {
         heading(2, &format!("{}: {}", shown(&unopened.name), verdict(unopened.verification.verdict)), &mut out);
         out.push_str("It could not be opened.\n");
         findings(&sections::findings(&unopened.verification.findings), &mut out);
+        searched(&unopened.recovery, &mut out);
     }
     for directory in &report.directories {
         let server = shown(&directory.server.display().to_string());
@@ -51,6 +52,7 @@ fn store(store: &StoreReport, out: &mut String) {
     heading(3, "What was found", out);
     out.push_str(&format!("{}\n", sections::loss(store)));
     findings(&sections::findings(&store.verification.findings), out);
+    store.recovery.iter().for_each(|recovery| searched(recovery, out));
     heading(3, "What is in it", out);
     table(&sections::kinds(store), out);
     heading(3, "Where the bytes are", out);
@@ -62,6 +64,12 @@ fn store(store: &StoreReport, out: &mut String) {
     table(&sections::timeline(store), out);
     heading(3, "What changed last", out);
     table(&sections::recent(store), out);
+}
+
+fn searched(recovery: &Searched, out: &mut String) {
+    heading(3, "What is lost", out);
+    out.push_str(&format!("{}\n", plain(&sections::recovery(recovery))));
+    recovery.iter().for_each(|report| table(&sections::lost(report), out));
 }
 
 fn heading(level: usize, text: &str, out: &mut String) {

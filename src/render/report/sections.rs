@@ -1,9 +1,10 @@
 //! What a report says, in words and rows: the same for HTML and Markdown.
 
-use super::{key, moment, shown, text, verdict};
+use super::{key, key as key_text, moment, shown, text, verdict};
 use crate::model::Engine;
 use crate::ops::finding::{Finding, Severity};
-use crate::ops::report::{Between, Report, StoreReport};
+use crate::ops::recover;
+use crate::ops::report::{Between, Report, Searched, StoreReport};
 use crate::render::why::capital;
 use crate::render::why_words::{cause_advice, cause_text, verdict_advice, verdict_text};
 
@@ -13,6 +14,8 @@ const MOST_CAUSES: usize = 8;
 const MOST_KINDS: usize = 25;
 /// Findings of one kind that are written out.
 const MOST_OF_A_KIND: usize = 8;
+/// Losses that are listed.
+const MOST_LOST: usize = 60;
 /// Rows of the timeline.
 const MOST_MARKS: usize = 14;
 
@@ -32,7 +35,8 @@ impl Rows {
 
     /// Whether what stands in a column may be so long that it has to be broken.
     pub fn is_long(&self, column: usize) -> bool {
-        const LONG: [&str; 7] = ["Store", "Kind", "Key", "Object", "Fields", "What takes them", "What to do"];
+        const LONG: [&str; 8] =
+            ["Store", "Kind", "Key", "Object", "Fields", "What takes them", "What to do", "How it is known"];
         self.headings.get(column).is_some_and(|heading| LONG.contains(heading))
     }
 }
@@ -133,7 +137,8 @@ pub fn causes(store: &StoreReport) -> Rows {
 pub fn kinds(store: &StoreReport) -> Rows {
     let headings = ["Kind", "Live keys", "Changes", "Live bytes", "Superseded bytes", "Share"];
     let mut rows = Rows::new(&headings, &[1, 2, 3, 4, 5]);
-    let all: u64 = store.kinds.iter().map(crate::ops::report::Kind::bytes).sum();
+    let kinds = store.why.kinds();
+    let all = store.why.values.all();
     let mut push = |name: String, sums: [u64; 4]| {
         let [live, changes, live_bytes, superseded] = sums;
         let share = (live_bytes + superseded) as f64 * 100.0 / all.max(1) as f64;
@@ -147,13 +152,13 @@ pub fn kinds(store: &StoreReport) -> Rows {
             format!("{share:.1} %"),
         ]);
     };
-    for kind in store.kinds.iter().take(MOST_KINDS) {
-        push(shown(&kind.name), [kind.live_keys, kind.changes, kind.live_bytes, kind.superseded_bytes]);
+    for (what, size) in kinds.iter().take(MOST_KINDS) {
+        push(shown(&what.resource), [size.live_keys, size.changes, size.live, size.gone()]);
     }
-    let rest = store.kinds.get(MOST_KINDS..).unwrap_or_default();
+    let rest = kinds.get(MOST_KINDS..).unwrap_or_default();
     if !rest.is_empty() {
-        let sum = rest.iter().fold([0; 4], |[a, b, c, d], kind| {
-            [a + kind.live_keys, b + kind.changes, c + kind.live_bytes, d + kind.superseded_bytes]
+        let sum = rest.iter().fold([0; 4], |[a, b, c, d], (_, size)| {
+            [a + size.live_keys, b + size.changes, c + size.live, d + size.gone()]
         });
         push(format!("{} other kinds", rest.len()), sum);
     }
@@ -214,6 +219,65 @@ pub fn loss(store: &StoreReport) -> String {
             text::count(loss as u64)
         ),
     }
+}
+
+/// What a search of a damaged file came to, in a sentence.
+pub fn recovery(searched: &Searched) -> String {
+    let report = match searched {
+        Ok(report) => report,
+        Err(why) => return format!("It could not be searched for what is left: {}.", shown(why)),
+    };
+    let (lost, unproven) = (report.lost.len() as u64, report.unproven.len() as u64);
+    let unknown: i64 = report.unknown.iter().map(|(from, to)| to.saturating_sub(*from).saturating_add(1)).sum();
+    let mut text = format!(
+        "A search as by kinescope recover finds {} rows and {} objects whose present state is known. Revisions known to be lost: {}. \
+         Objects whose newest revision may be lost without a trace: {}.",
+        text::count(report.rows.total()),
+        text::count(report.live_keys),
+        text::count(lost),
+        text::count(unproven)
+    );
+    if unknown > 0 {
+        text.push_str(&format!(" Revisions of which nothing is known: {}.", text::count(unknown.unsigned_abs())));
+    }
+    if let Some(more) = (lost + unproven).checked_sub(MOST_LOST as u64).filter(|more| *more > 0) {
+        text.push_str(&format!(" The first {MOST_LOST} are listed; recover names {} more.", text::count(more)));
+    }
+    text
+}
+
+/// What is lost, or may be.
+pub fn lost(report: &recover::Report) -> Rows {
+    let mut rows = Rows::new(&["Object", "Lost revision", "How it is known", "Last good revision"], &[1, 3]);
+    let name = |key: Option<&[u8]>, object: Option<&recover::Object>| match (object, key) {
+        (Some(object), _) => {
+            let namespace = object.namespace.as_deref().map_or_else(String::new, |namespace| format!("{namespace}/"));
+            shown(&format!("{} {namespace}{}", object.kind, object.name))
+        }
+        (None, Some(bytes)) => key_text(bytes),
+        (None, None) => "unknown".to_owned(),
+    };
+    // What was the present state comes first.
+    let (newest, older): (Vec<_>, Vec<_>) = report.lost.iter().partition(|lost| lost.newest);
+    rows.rows.extend(newest.into_iter().chain(older).map(|lost| {
+        let newest = if lost.newest { "its newest: " } else { "an older one: " };
+        vec![
+            name(lost.key.as_deref(), lost.object.as_ref()),
+            lost.revision.to_string(),
+            format!("{newest}{}", lost.how.text()),
+            lost.last_good_revision.map_or_else(|| "none".to_owned(), |revision| revision.to_string()),
+        ]
+    }));
+    rows.rows.extend(report.unproven.iter().map(|one| {
+        vec![
+            name(Some(&one.key), one.object.as_ref()),
+            "maybe".to_owned(),
+            "nothing proves that a newer one is not lost".to_owned(),
+            one.revision.to_string(),
+        ]
+    }));
+    rows.rows.truncate(MOST_LOST);
+    rows
 }
 
 /// When which revision was written, and what was live.
