@@ -1,15 +1,17 @@
 //! Everything that the screen shows, as data. Nothing here draws, reads a store, or knows a terminal.
 
+mod arrange;
 mod dialog;
 mod differences;
 mod fold;
 mod grid;
 mod store_dialog;
 
+pub use arrange::{arranged_behind, is_fuzzy};
 pub use dialog::Dialog;
 pub use differences::Differences;
 pub use fold::Outline;
-pub use grid::{Grid, is_fuzzy};
+pub use grid::Grid;
 pub use store_dialog::StoreDialog;
 
 use super::ask::{Ask, By, Opened, Overview, Text, Timeline, Trouble, With};
@@ -327,6 +329,10 @@ pub struct State {
     pub moment: Option<Moment>,
     /// A moment that was asked for.
     pub moment_asked: Option<Ticket>,
+    /// The last question for the order of a large table.
+    pub arranging: Option<Ticket>,
+    /// What the user wants to be done with a row once its table is arranged.
+    pub later: Vec<super::keys::Action>,
     /// The namespace that is shown; none for all.
     pub namespace: Option<String>,
     /// Secret values in clear.
@@ -428,6 +434,8 @@ impl State {
             said: None,
             moment: None,
             moment_asked: None,
+            arranging: None,
+            later: Vec::new(),
             namespace: None,
             reveal: false,
             next_ticket: super::worker::UNASKED + 1,
@@ -498,6 +506,12 @@ impl State {
             || self.dialog.as_ref().is_some_and(|dialog| dialog.asked.is_some())
             || self.store_dialog.as_ref().is_some_and(|dialog| dialog.asked.is_some())
             || self.top().is_some_and(|screen| screen.waiting.is_some())
+            || self.is_arranging()
+    }
+
+    /// Whether the rows of the screen are being arranged.
+    pub fn is_arranging(&self) -> bool {
+        self.top().and_then(Screen::grid).is_some_and(Grid::is_arranging)
     }
 
     /// The question that a screen's content answers.
@@ -506,7 +520,8 @@ impl State {
         match view {
             View::Overview { .. } => Ask::Overview { at },
             View::List { of: ListOf::Kind(resource), deleted, wide, .. } => {
-                Ask::Table { resource: resource.clone(), at, deleted: *deleted, wide: *wide }
+                let columns = self.start.config.columns.get(resource).cloned().unwrap_or_default();
+                Ask::Table { resource: resource.clone(), at, deleted: *deleted, wide: *wide, columns }
             }
             View::List { of: ListOf::Keys(prefix), .. } => Ask::Keys { prefix: prefix.clone(), at },
             View::List { of: ListOf::Leases, .. } => Ask::Leases,

@@ -1,6 +1,7 @@
 //! What actions and answers do to the state. Nothing here waits, draws or reads: questions to the store are handed back.
 
 mod answers;
+mod arrange;
 mod columns;
 mod compare;
 mod export;
@@ -10,11 +11,9 @@ mod relatives;
 mod store_dialog;
 mod timeline;
 
-pub use answers::answered;
-
 use ratatui::crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 
-use super::ask::{Ask, Target};
+use super::ask::{Answer, Ask, Target};
 use super::keys::{self, Action, Found, Place};
 use super::state::{Grid, ListOf, Phase, Prompt, PromptFor, Reading, Said, Screen, State, View};
 use super::views::layout;
@@ -28,6 +27,12 @@ const WHEEL: usize = 3;
 
 /// A key was pressed.
 pub fn pressed(state: &mut State, key: &KeyEvent) -> Asks {
+    let mut asks = taken(state, key);
+    asks.extend(arrange::ask(state));
+    asks
+}
+
+fn taken(state: &mut State, key: &KeyEvent) -> Asks {
     let name = keys::name(key);
     state.said = None;
     if name == "ctrl-c" {
@@ -75,8 +80,21 @@ pub fn pressed(state: &mut State, key: &KeyEvent) -> Asks {
     }
 }
 
+/// The store has answered.
+pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
+    let mut asks = answers::answered(state, ticket, answer);
+    asks.extend(arrange::ask(state));
+    asks
+}
+
 /// The mouse was used.
 pub fn moused(state: &mut State, mouse: &MouseEvent) -> Asks {
+    let mut asks = pointed(state, mouse);
+    asks.extend(arrange::ask(state));
+    asks
+}
+
+fn pointed(state: &mut State, mouse: &MouseEvent) -> Asks {
     let is_free =
         state.help.is_none() && state.prompt.is_none() && state.dialog.is_none() && state.store_dialog.is_none();
     let action = match mouse.kind {
@@ -141,6 +159,9 @@ pub(super) fn refuse(state: &mut State, text: impl Into<String>) {
 
 /// Does what the user wants.
 pub fn act(state: &mut State, action: Action) -> Asks {
+    if arrange::waits(state, action) {
+        return Asks::new();
+    }
     match action {
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::First | Action::Last => {
             go(state, action)
@@ -222,6 +243,7 @@ pub(super) fn show(state: &mut State, view: View) -> Asks {
         say(state, "this is it already");
         return Asks::new();
     }
+    state.later.clear();
     state.stack.push(Screen::new(view));
     ask_top(state)
 }
@@ -394,6 +416,7 @@ pub(super) fn show_kind(state: &mut State, kind: String) -> Asks {
 }
 
 fn back(state: &mut State) -> Asks {
+    state.later.clear();
     let height = layout::rows(state);
     if let Some(grid) = state.stack.last_mut().and_then(Screen::grid_mut).filter(|grid| !grid.filter.is_empty()) {
         grid.filter.clear();
@@ -432,9 +455,11 @@ fn sort(state: &mut State, action: Action) -> Asks {
         _ => grid.sort_next(),
     }
     grid.keep_in_view(height);
+    let is_behind = grid.is_arranging();
     let heading = |(at, turned): (usize, bool)| {
         let name = grid.list.columns.get(at).cloned().unwrap_or_default();
-        format!("sorted by {name}{}", if turned { ", turned around" } else { "" })
+        let word = if is_behind { "sorting" } else { "sorted" };
+        format!("{word} by {name}{}", if turned { ", turned around" } else { "" })
     };
     let told = grid.sort.map_or("in the order of the store".to_owned(), heading);
     say(state, told);

@@ -86,6 +86,23 @@ pub fn rule(theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Line::styled("─".repeat(usize::from(area.width)), theme.dim()), area);
 }
 
+/// What is being worked out, and for how long; what takes no time needs no word.
+fn busy(state: &State) -> Option<String> {
+    if !state.is_waiting() || state.waited < 2 {
+        return None;
+    }
+    let dialog = state.store_dialog.as_ref().and_then(|dialog| dialog.asked).map(|(ticket, _)| ticket);
+    let waiting = dialog.or_else(|| state.top().and_then(|screen| screen.waiting));
+    let told = state.progress.as_ref().filter(|(ticket, _)| Some(*ticket) == waiting);
+    let what = match told {
+        _ if matches!(state.phase, Phase::Opening) => "opening",
+        Some((_, told)) => told.as_str(),
+        None if waiting.is_none() && state.is_arranging() => "arranging rows",
+        None => "reading",
+    };
+    Some(format!("{what} · {}.{} s", state.waited / 10, state.waited % 10))
+}
+
 /// The line at the bottom: what is typed, what was said, or the keys that work here.
 pub fn footer(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let columns = usize::from(area.width);
@@ -100,7 +117,9 @@ pub fn footer(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         let room = columns.saturating_sub(width(sign) + 2);
         let typed = fit_end(&prompt.text, room);
         let at = area.x + (width(sign) + width(&typed)).min(columns.saturating_sub(1)) as u16;
+        let busy = busy(state);
         let hint = match (prompt.what, prompt.text.is_empty()) {
+            _ if busy.is_some() => busy.as_deref().unwrap_or_default(),
             (PromptFor::Time, true) => "1200 or 2026-01-02T15:04:05Z; left, right pick; enter",
             (PromptFor::Compare, true) => "a revision, a time, or a path, also PATH@REVISION",
             (PromptFor::Search, true) => "text or a regular expression, in keys and in objects as YAML",
@@ -114,24 +133,15 @@ pub fn footer(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         frame.set_cursor_position((at, area.y));
         return;
     }
-    if let Some(said) = &state.said {
+    let busy = busy(state);
+    // Why something does not work is worth more than how far something else is.
+    if let Some(said) = state.said.as_ref().filter(|said| said.is_refusal || busy.is_none()) {
         let style = if said.is_refusal { theme.warning() } else { Style::new() };
         frame.render_widget(Line::styled(format!(" {}", fit(&said.text, columns.saturating_sub(2))), style), area);
         return;
     }
-    // What takes no time needs no word.
-    if state.is_waiting() && state.waited > 1 {
-        let dialog = state.store_dialog.as_ref().and_then(|dialog| dialog.asked).map(|(ticket, _)| ticket);
-        let waiting = dialog.or_else(|| state.top().and_then(|screen| screen.waiting));
-        let told = state.progress.as_ref().filter(|(ticket, _)| Some(*ticket) == waiting);
-        let what = match told {
-            _ if matches!(state.phase, Phase::Opening) => "opening",
-            Some((_, told)) => told.as_str(),
-            None => "reading",
-        };
-        let (seconds, tenths) = (state.waited / 10, state.waited % 10);
-        let text = format!(" {what} · {seconds}.{tenths} s · esc back, q quit");
-        frame.render_widget(Line::styled(text, theme.dim()), area);
+    if let Some(busy) = busy {
+        frame.render_widget(Line::styled(format!(" {busy} · esc back, q quit"), theme.dim()), area);
         return;
     }
     frame.render_widget(hints(state, theme, columns), area);

@@ -21,7 +21,7 @@ const WIDEST: usize = 60;
 pub fn draw_titled(state: &State, screen: &Screen, grid: &Grid, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(title(state, screen, grid, theme, usize::from(area.width)), line(area, 0));
     let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
-    draw(grid, screen.loaded || screen.waiting.is_none(), theme, frame, below);
+    draw(grid, (screen.loaded || screen.waiting.is_none()) && !grid.is_arranging(), theme, frame, below);
     if let View::List { of: ListOf::Stores, .. } = &screen.view {
         explain_stores(state, grid, theme, frame, below);
     }
@@ -101,7 +101,7 @@ fn title(state: &State, screen: &Screen, grid: &Grid, theme: Theme, columns: usi
     if matches!(&screen.view, View::List { deleted: true, .. }) {
         more.push_str("  with deleted");
     }
-    if screen.waiting.is_some() && state.waited > 1 {
+    if (screen.waiting.is_some() || grid.is_arranging()) && state.waited > 1 {
         more.push_str("  …");
     }
     let note = grid.list.note.as_deref().unwrap_or_default();

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use super::Reader;
+use super::errand::Errand;
 use crate::kube::resources::Identity;
 use crate::model::{Change, KeyId, KeyState};
 use crate::ops::objects::Objects;
@@ -39,7 +40,7 @@ impl Bytes {
 }
 
 impl Reader {
-    pub(super) fn sizes(&self, by: By, within: Option<&str>, at: Option<i64>) -> List {
+    pub(super) fn sizes(&self, by: By, within: Option<&str>, at: Option<i64>, _errand: &Errand) -> List {
         let objects = self.objects(at);
         let keys: Vec<KeyId> = self.history().keys().ids().collect();
         let one = |key: &KeyId| {
