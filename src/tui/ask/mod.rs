@@ -159,6 +159,8 @@ pub enum Ask {
         /// In so many bars.
         columns: usize,
     },
+    /// Files whose names go on from what is typed.
+    Paths(String),
     /// Nobody waits for an answer any more.
     GiveUp(super::worker::Ticket),
     /// Which revision is meant by a number or a time.
@@ -197,6 +199,7 @@ impl Ask {
                 | Self::Timeline { .. }
                 | Self::Evidence
                 | Self::Stores
+                | Self::Paths(_)
                 | Self::Job { .. }
         )
     }
@@ -270,6 +273,8 @@ pub enum Answer {
     Timeline(Timeline),
     /// For [`Ask::Compare`].
     Compared(Box<Compared>),
+    /// For [`Ask::Paths`]: what was typed, and the names, directories with a slash behind them.
+    Paths(String, Vec<String>),
     /// How far the answer is.
     Progress(String),
     /// For [`Ask::Moment`]: the revision, and how it was found.

@@ -232,6 +232,33 @@ mod tests {
         }
     }
 
+    /// Many rows are arranged elsewhere, to the same order; until then those before are shown, and the cursor can move.
+    #[test]
+    fn many_rows_are_arranged_behind_the_screen_as_few_are() {
+        let names: Vec<String> = (0..MANY + 100).map(|at| format!("web-{}", (at * 7919) % 10_007)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut grid = grid(&names);
+        assert!(!grid.is_arranging() && grid.order.len() == names.len(), "the first rows are shown at once");
+        for (filter, sort) in [("1", None), ("!1", Some((0, false))), ("-f w9", Some((0, true))), ("", None)] {
+            let before = grid.order.clone();
+            filter.clone_into(&mut grid.filter);
+            grid.sort = sort;
+            grid.refresh();
+            assert!(grid.is_arranging() && grid.order == before);
+            let asked = grid.ask_behind(7, None).unwrap();
+            assert!(grid.waits_for(7) && grid.ask_behind(8, Some(7)).is_none());
+            let few = arrange::arranged(&asked.rows, &asked.manner, asked.target.as_ref());
+            let many = arrange::arranged_behind(&asked.rows, &asked.manner, asked.target.as_ref(), &|| true).unwrap();
+            assert_eq!(few, many, "{filter}");
+            assert!(arrange::arranged_behind(&asked.rows, &asked.manner, None, &|| false).is_none());
+            grid.go(grid.cursor + 1, 10);
+            let moved = grid.cursor;
+            grid.take(many);
+            assert!(!grid.is_arranging() && grid.order == few.order);
+            assert_eq!(grid.cursor, moved.min(grid.order.len() - 1));
+        }
+    }
+
     #[test]
     fn numbers_in_names_sort_by_their_size_and_the_cursor_stays_with_its_row() {
         let mut grid = grid(&["web-10", "web-2", "db"]);

@@ -329,6 +329,8 @@ pub struct State {
     pub moment: Option<Moment>,
     /// A moment that was asked for.
     pub moment_asked: Option<Ticket>,
+    /// Names of files that were asked for.
+    pub paths_asked: Option<Ticket>,
     /// The last question for the order of a large table.
     pub arranging: Option<Ticket>,
     /// What the user wants to be done with a row once its table is arranged.
@@ -434,6 +436,7 @@ impl State {
             said: None,
             moment: None,
             moment_asked: None,
+            paths_asked: None,
             arranging: None,
             later: Vec::new(),
             namespace: None,
@@ -503,6 +506,7 @@ impl State {
         matches!(self.phase, Phase::Opening)
             || self.moment_asked.is_some()
             || self.owner_asked.is_some()
+            || self.paths_asked.is_some()
             || self.dialog.as_ref().is_some_and(|dialog| dialog.asked.is_some())
             || self.store_dialog.as_ref().is_some_and(|dialog| dialog.asked.is_some())
             || self.top().is_some_and(|screen| screen.waiting.is_some())
@@ -581,9 +585,8 @@ impl State {
                 let prefix = shell_word(&crate::render::key(prefix));
                 format!("kinescope ls {path} {prefix}{at}")
             }
-            Some(View::List { of: ListOf::Leases | ListOf::Sizes(..), .. }) => {
-                format!("kinescope ls {path} --json{at}")
-            }
+            Some(View::List { of: ListOf::Leases, .. }) => format!("kinescope ls {path} --json{at}"),
+            Some(View::List { of: ListOf::Sizes(..), .. }) => format!("kinescope why {path}{options}"),
             Some(View::List { of: ListOf::Search(pattern), deleted, .. }) => {
                 let history = if *deleted { " --history" } else { "" };
                 format!("kinescope grep {path} -i {}{history}{namespace}{at}{reveal}{options}", shell_word(pattern))

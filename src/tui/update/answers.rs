@@ -34,6 +34,13 @@ pub(super) fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Ask
             _ => Asks::new(),
         };
     }
+    if state.paths_asked == Some(ticket) {
+        state.paths_asked = None;
+        if let Answer::Paths(asked, names) = answer {
+            super::paths::answered(state, &asked, &names);
+        }
+        return Asks::new();
+    }
     if let Some((_, name)) = state.owner_asked.take_if(|(own, _)| *own == ticket) {
         return relatives::answered(state, answer, name);
     }

@@ -5,6 +5,7 @@ mod arrange;
 mod columns;
 mod compare;
 mod export;
+mod paths;
 mod prompt;
 mod reading;
 mod relatives;
@@ -219,6 +220,7 @@ pub fn act(state: &mut State, action: Action) -> Asks {
         Action::Export => export::open(state),
         // These are of the dialog, which takes its keys itself.
         Action::Write
+        | Action::Complete
         | Action::Form
         | Action::WithSecrets
         | Action::WithNeeds

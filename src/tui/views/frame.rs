@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
 
 use crate::render;
-use crate::tui::keys::{Binding, KEYS};
+use crate::tui::keys::{Binding, KEYS, Place};
 use crate::tui::state::{Phase, PromptFor, State, View};
 use crate::tui::text::{fit, fit_end, padded, width};
 use crate::tui::theme::Theme;
@@ -121,7 +121,7 @@ pub fn footer(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         let hint = match (prompt.what, prompt.text.is_empty()) {
             _ if busy.is_some() => busy.as_deref().unwrap_or_default(),
             (PromptFor::Time, true) => "1200 or 2026-01-02T15:04:05Z; left, right pick; enter",
-            (PromptFor::Compare, true) => "a revision, a time, or a path, also PATH@REVISION",
+            (PromptFor::Compare, true) => "a revision, a time, or a path, also PATH@REVISION; tab",
             (PromptFor::Search, true) => "text or a regular expression, in keys and in objects as YAML",
             (PromptFor::Find, true) => "text, !text, -f letters; esc takes it away",
             (PromptFor::Palette, true) => "a kind and a namespace, or keys, leases, health, q; tab completes",
@@ -147,6 +147,9 @@ pub fn footer(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(hints(state, theme, columns), area);
 }
 
+/// What the first screen names before all else: where to go from here.
+const FIRST: [&str; 8] = ["open", "go to", "time", "diff", "search", "health", "bytes", "find"];
+
 fn hints(state: &State, theme: Theme, columns: usize) -> Line<'static> {
     let Some(place) = state.place() else { return Line::default() };
     if state.help.is_some() {
@@ -165,6 +168,9 @@ fn hints(state: &State, theme: Theme, columns: usize) -> Line<'static> {
     let (ends, mut rest): (Vec<&Binding>, Vec<&Binding>) =
         KEYS.iter().filter(fits).partition(|binding| ["keys", "quit", "close"].contains(&binding.short));
     rest.retain(|binding| !(is_first && binding.short == "back"));
+    if place == Place::Overview {
+        rest.sort_by_key(|binding| FIRST.iter().position(|short| *short == binding.short).unwrap_or(FIRST.len()));
+    }
     let first = |binding: &Binding| state.keymap.of(binding).first().cloned().unwrap_or_default();
     let size = |binding: &Binding| width(&first(binding)) + width(binding.short) + 3;
     let room = columns.saturating_sub(ends.iter().map(|binding| size(binding)).sum::<usize>());

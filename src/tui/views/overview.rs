@@ -13,7 +13,7 @@ use crate::tui::theme::Theme;
 
 /// Draws it.
 pub fn draw(state: &State, facts: Option<&Overview>, kinds: &Grid, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
-    let Some(facts) = facts else { return };
+    let Some(facts) = facts else { return opening(state, theme, frame, body) };
     let columns = usize::from(body.width);
     let mut lines =
         vec![whose(facts, theme), when(state, facts, theme), size(facts, theme), bytes(facts, theme, columns)];
@@ -30,6 +30,21 @@ pub fn draw(state: &State, facts: Option<&Overview>, kinds: &Grid, theme: Theme,
         return empty(state, theme, frame, below);
     }
     grid::draw(kinds, true, theme, frame, below);
+}
+
+/// While the rows are read: what is known already, and that this is no reason to wait for anything else.
+fn opening(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
+    let Some((engine, bytes)) = &state.glance else { return };
+    let lines = [
+        Line::styled(format!("  {engine}, {}", render::bytes(*bytes)), theme.strong()),
+        Line::default(),
+        Line::raw("  Every row is being read into an index: revisions, kinds and counts stand"),
+        Line::raw("  here in a moment, and what is wrong with the file a little later."),
+        Line::styled("  Nothing is written, and nothing is locked. q leaves at once.", theme.dim()),
+    ];
+    for (at, text) in (1..body.height).zip(lines) {
+        frame.render_widget(text, line(body, at));
+    }
 }
 
 /// A store without any change: nothing was ever written, or nothing of it can be read.

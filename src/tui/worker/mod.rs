@@ -14,6 +14,7 @@ mod keys;
 mod object;
 mod overview;
 mod page;
+mod paths;
 mod relatives;
 mod search;
 mod sizes;
@@ -208,6 +209,7 @@ fn serve(
 /// What takes long, on a thread of its own.
 fn long_answer(ask: &Ask, reader: Option<&Reader>, opened: &Opened<'_>, errand: &Errand) -> Answer {
     match (ask, reader) {
+        (Ask::Paths(typed), _) => Answer::Paths(typed.clone(), paths::paths(typed)),
         (Ask::Evidence, _) => evidence::evidence(opened, errand),
         (Ask::Stores, _) => Answer::List(stores::stores(opened, reader, errand).into()),
         (Ask::Job { job, stage }, _) => Answer::Did(job::run(opened, job, *stage, errand)),
@@ -324,6 +326,7 @@ impl Reader {
             | Ask::Timeline { .. }
             | Ask::Evidence
             | Ask::Stores
+            | Ask::Paths(_)
             | Ask::Job { .. }
             | Ask::Reopen(_)
             | Ask::GiveUp(_) => Answer::Failed(no_store()),
