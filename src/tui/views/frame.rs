@@ -78,7 +78,7 @@ fn cluster(state: &State) -> Option<String> {
 /// How many findings there are, notes not counted.
 fn findings(state: &State) -> Option<usize> {
     overview(state)?;
-    Some(state.findings().iter().filter(|finding| finding.severity < crate::tui::ask::Severity::Note).count())
+    Some(state.findings().iter().filter(|(finding, _)| finding.severity < crate::tui::ask::Severity::Note).count())
 }
 
 /// The line below the header.

@@ -151,7 +151,7 @@ fn compared(differences: &Differences, found: &Compared, theme: Theme, columns: 
     let hidden = match (found.hidden, differences.noise) {
         (_, true) => " · with noise, n hides it".to_owned(),
         (0, false) => String::new(),
-        (hidden, false) => format!(" · {} differ in noise only, n shows", render::count(hidden as u64)),
+        (hidden, false) => format!(" · {} in noise only, n shows", render::count(hidden as u64)),
     };
     let filter = &differences.grid.filter;
     // What is filtered is worth more than what is hidden.
@@ -304,6 +304,11 @@ fn fitted(grid: &Grid, wide: &dyn Fn(usize) -> usize, room: usize) -> Vec<usize>
         None if is_graded => (1, LEAST),
         None => (name - 1, LEAST),
     };
+    if grid.list.columns.last().is_some_and(|column| column == "LINE") {
+        // The line that was found is worth more than where in which object.
+        let most = [(room * 2 / 5).max(24), usize::MAX, (room / 5).max(16), usize::MAX];
+        return widths.into_iter().zip(most).map(|(own, most)| own.min(most)).collect();
+    }
     if grid.list.columns.first().is_some_and(|column| column == "OBJECT") {
         // What became of an object is told in full beside the list; its name is not.
         return widths.into_iter().map(|own| own.min(room * 2 / 3)).collect();

@@ -140,14 +140,16 @@ fn findings(state: &State, theme: Theme, columns: usize) -> Vec<Line<'static>> {
             Span::styled(format!("✓ {text}"), theme.good()),
         ])];
     }
-    let show = |(at, finding): (usize, &&Finding)| {
+    let show = |(at, (finding, count)): (usize, &(&Finding, usize))| {
         let (mark, style) = match finding.severity {
             Severity::Damage => ("! ", theme.bad()),
             Severity::Warning => ("! ", theme.warning()),
             Severity::Note => ("· ", theme.dim()),
         };
         let name = if at == 0 { " health   " } else { "          " };
-        let text = fit(&finding.text, columns.saturating_sub(13));
+        let times = if *count > 1 { format!(" · {} times", render::count(*count as u64)) } else { String::new() };
+        let room = columns.saturating_sub(13 + times.chars().count());
+        let text = format!("{}{times}", fit(&finding.text, room));
         Line::from(vec![Span::styled(name, theme.dim()), Span::styled(format!("{mark}{text}"), style)])
     };
     let mut lines: Vec<Line<'static>> = all.iter().take(layout::FINDINGS).enumerate().map(show).collect();
@@ -163,7 +165,7 @@ fn findings(state: &State, theme: Theme, columns: usize) -> Vec<Line<'static>> {
         ]));
     } else if let Some(more) = all.len().checked_sub(layout::FINDINGS).filter(|more| *more > 0) {
         lines.push(Line::from(vec![
-            Span::raw(format!("          and {more} more: ")),
+            Span::raw(format!("          and {} more: ", render::count(more as u64))),
             Span::styled("!", theme.key()),
             Span::raw(" shows them"),
         ]));
