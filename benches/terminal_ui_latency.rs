@@ -2,7 +2,8 @@
 //! first frame and to the first screen that is complete; and the memory. Everything but the terminal itself runs: the state,
 //! the thread that reads, the renderer.
 //!
-//! `cargo bench --bench terminal_ui_latency`
+//! `cargo bench --bench terminal_ui_latency`, or of the opening of another store alone:
+//! `cargo bench --bench terminal_ui_latency -- PATH`
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::panic)]
 
 mod measure;
@@ -70,11 +71,13 @@ fn make(path: &Path) {
     write(&contents, &rows, File::create(path).unwrap(), |_| true).unwrap();
 }
 
-/// How long a key took.
+/// How long a key took: until the frame behind it, until the frame with what was asked because of it, and the longest that
+/// any answer in between held the screen.
 #[derive(Clone, Copy)]
 struct Took {
     frame: Duration,
     whole: Duration,
+    held: Duration,
 }
 
 struct Session {
@@ -96,21 +99,47 @@ impl Session {
         self.send(asks);
         self.draw();
         let frame = started.elapsed();
-        self.settle();
+        let held = self.settle();
+        Took { frame, whole: started.elapsed(), held }
+    }
+
+    /// As [`Self::press`], while nobody waits for the answers before.
+    fn hit(&mut self, key: KeyCode) -> Duration {
+        let started = Instant::now();
+        let asks = update::pressed(&mut self.state, &KeyEvent::from(key));
+        self.send(asks);
         self.draw();
-        Took { frame, whole: started.elapsed() }
+        started.elapsed()
+    }
+
+    /// Takes what has come, as the loop does; how long that held the screen.
+    fn take_all(&mut self) -> Duration {
+        let mut held = Duration::ZERO;
+        while let Ok((ticket, answer)) = self.answers.try_recv() {
+            held = held.max(self.take(ticket, answer));
+        }
+        held
+    }
+
+    fn take(&mut self, ticket: Ticket, answer: Answer) -> Duration {
+        let started = Instant::now();
+        let asks = update::answered(&mut self.state, ticket, answer);
+        self.send(asks);
+        self.draw();
+        started.elapsed()
     }
 
     fn send(&self, asks: update::Asks) {
         asks.into_iter().for_each(|ask| self.ask.send(ask).unwrap());
     }
 
-    fn settle(&mut self) {
+    fn settle(&mut self) -> Duration {
+        let mut held = Duration::ZERO;
         while self.state.is_waiting() {
             let (ticket, answer) = self.answers.recv().unwrap();
-            let asks = update::answered(&mut self.state, ticket, answer);
-            self.send(asks);
+            held = held.max(self.take(ticket, answer));
         }
+        held
     }
 
     fn typed(&mut self, text: &str) {
@@ -121,13 +150,15 @@ impl Session {
 }
 
 fn tell(what: &str, times: Vec<Took>) {
+    let times = &times;
     let part = |of: fn(&Took) -> Duration| {
         let mut times: Vec<Duration> = times.iter().map(of).collect();
         times.sort();
         let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
         format!("p50 {:>7.2} p99 {:>7.2} most {:>7.2} ms", at(0.5), at(0.99), at(1.0))
     };
-    println!("{what:<40} frame {}   answer {}", part(|took| took.frame), part(|took| took.whole));
+    let held = times.iter().map(|took| took.held).max().unwrap_or_default().as_secs_f64() * 1e3;
+    println!("{what:<40} frame {}   answer {}   held {held:>6.2} ms", part(|took| took.frame), part(|took| took.whole));
 }
 
 fn memory() -> String {
@@ -136,13 +167,30 @@ fn memory() -> String {
     format!("own memory {}, at most {} with the mapped file", line("RssAnon:"), line("VmHWM:"))
 }
 
+/// The first keys come while the whole file is being checked.
+fn browse_while_checked(session: &mut Session) {
+    session.typed(":svc\n/7");
+    let mut times = Vec::new();
+    for key in "654321".chars().map(KeyCode::Char).chain((0..6).map(|_| KeyCode::Backspace)) {
+        let frame = session.hit(key);
+        let held = session.take_all();
+        times.push(Took { frame, whole: frame, held });
+    }
+    session.typed("\n");
+    times.extend((0..TIMES).map(|_| session.press(KeyCode::Down)));
+    tell("keys while the whole file is checked", times);
+    times = vec![session.press(KeyCode::Esc), session.press(KeyCode::Esc)];
+    tell("back, and the table is gone", times);
+}
+
 fn main() {
-    let path = directory().join("million.db");
+    let given = std::env::args().skip(1).find(|word| !word.starts_with("--"));
+    let path = given.as_ref().map_or_else(|| directory().join("million.db"), Into::into);
     if !path.exists() {
         make(&path);
     }
     let bytes = std::fs::metadata(&path).unwrap().len();
-    println!("{KEYS} keys, {} MB, {} x {}", bytes / 1_000_000, SIZE.0, SIZE.1);
+    println!("{}, {} MB, {} x {}", path.display(), bytes / 1_000_000, SIZE.0, SIZE.1);
     let started = Instant::now();
     let (ask, asks) = channel();
     let (answer, answers) = channel();
@@ -162,10 +210,14 @@ fn main() {
     let mut session = Session { state, terminal, ask, answers };
     session.draw();
     println!("first frame                                    {:>8.2} ms", started.elapsed().as_secs_f64() * 1e3);
-    session.settle();
-    session.draw();
+    let held = session.settle();
+    println!("longest that an answer held the screen         {:>8.2} ms", held.as_secs_f64() * 1e3);
     println!("first screen complete                          {:>8.2} ms", started.elapsed().as_secs_f64() * 1e3);
     println!("{}", memory());
+    if given.is_some() {
+        return;
+    }
+    browse_while_checked(&mut session);
     // The checks of the whole file take their share of the processors until they are done.
     while session.state.checked.is_none() {
         let (ticket, answer) = session.answers.recv().unwrap();
@@ -205,6 +257,15 @@ fn main() {
     };
     tell("its history", (0..TIMES).map(|_| history(&mut session)).collect());
     tell("sorted by the next column", (0..6).map(|_| session.press(KeyCode::Char('o'))).collect());
+    let held_down: Vec<Took> = (0..TIMES)
+        .map(|at| {
+            let frame = session.hit(if at % 10 == 0 { KeyCode::Char('o') } else { KeyCode::Down });
+            let held = session.take_all();
+            Took { frame, whole: frame, held }
+        })
+        .collect();
+    tell("keys while it is being sorted", held_down);
+    session.settle();
     session.typed("f");
     tell(
         "a letter of a search, 1,000,000 values",

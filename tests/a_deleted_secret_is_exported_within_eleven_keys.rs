@@ -3,92 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod fixtures;
+mod terminal;
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use base64::Engine as _;
-use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
-
-/// Nothing takes so long, unless it hangs.
-const LONGEST: Duration = Duration::from_secs(120);
-const SIZE: PtySize = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
-
-/// The program in a terminal of its own.
-struct Terminal {
-    child: Box<dyn Child + Send + Sync>,
-    keys: Box<dyn Write + Send>,
-    /// What is on the screen, and all bytes that came.
-    seen: Arc<Mutex<(vt100::Parser, Vec<u8>)>>,
-    pressed: usize,
-    _master: Box<dyn portable_pty::MasterPty + Send>,
-}
-
-impl Terminal {
-    fn start(dir: &Path, args: &[&str]) -> Self {
-        let pair = native_pty_system().openpty(SIZE).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_kinescope"));
-        command.args(args);
-        command.cwd(dir);
-        command.env("TERM", "xterm-256color");
-        command.env_remove("NO_COLOR");
-        let child = pair.slave.spawn_command(command).unwrap();
-        drop(pair.slave);
-        let seen = Arc::new(Mutex::new((
-            vt100::Parser::new(SIZE.rows.try_into().unwrap(), SIZE.cols.try_into().unwrap(), 0),
-            Vec::new(),
-        )));
-        let mut output = pair.master.try_clone_reader().unwrap();
-        let screen = Arc::clone(&seen);
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = output.read(&mut buffer) {
-                let mut seen = screen.lock().unwrap();
-                seen.0.process(&buffer[..count]);
-                seen.1.extend_from_slice(&buffer[..count]);
-            }
-        });
-        let keys = pair.master.take_writer().unwrap();
-        Self { child, keys, seen, pressed: 0, _master: pair.master }
-    }
-
-    fn screen(&self) -> String {
-        self.seen.lock().unwrap().0.screen().contents()
-    }
-
-    /// Presses keys, and waits until the screen has a text.
-    fn press(&mut self, keys: &str, until: &str) {
-        self.pressed += keys.chars().count();
-        self.keys.write_all(keys.as_bytes()).unwrap();
-        self.keys.flush().unwrap();
-        self.wait(until);
-    }
-
-    fn wait(&self, until: &str) {
-        let start = Instant::now();
-        // Long lines go on in the next one.
-        let squeezed = || self.screen().split_whitespace().collect::<Vec<_>>().join(" ");
-        while !squeezed().contains(until) {
-            assert!(start.elapsed() < LONGEST, "{until:?} does not come:\n{}", self.screen());
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    fn left(mut self) -> (u32, Vec<u8>) {
-        let code = self.child.wait().unwrap().exit_code();
-        let start = Instant::now();
-        loop {
-            let bytes = self.seen.lock().unwrap().1.clone();
-            let is_back = bytes.windows(8).any(|bytes| bytes == b"\x1b[?1049l");
-            if is_back || start.elapsed() > LONGEST {
-                return (code, bytes);
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
+use terminal::{Terminal, contains};
 
 /// A store of k3s in which one Secret is deleted, by a row as kine writes it: the store, the Secret's name and its last bytes.
 fn store(dir: &Path) -> (PathBuf, String, Vec<u8>) {
@@ -104,10 +25,6 @@ fn store(dir: &Path) -> (PathBuf, String, Vec<u8>) {
     assert_eq!(database.execute(delete, [&name]).unwrap(), 1);
     drop(database);
     (path, name, value)
-}
-
-fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    !part.is_empty() && bytes.windows(part.len()).any(|window| window == part)
 }
 
 #[test]

@@ -92,6 +92,27 @@ fn every_key_does_something_where_the_table_has_it() {
     }
 }
 
+/// Whatever is pressed where it does not work: the screen says why, or where it works.
+#[test]
+fn no_key_is_silent() {
+    let (_dir, path) = fixtures::half_migrated();
+    let letters = ('a'..='z').chain('A'..='Z').chain('0'..='9').chain(['[', ']', '%', '+', '.', '$']).map(String::from);
+    let controls = ('a'..='z').map(|letter| format!("ctrl-{letter}"));
+    let all: Vec<String> = letters.chain(controls).chain(["tab".to_owned()]).collect();
+    for &place in Place::SCREENS {
+        let (_, way) = WAYS.iter().find(|(own, _)| *own == place).unwrap();
+        let mut reached = Session::open(&path, (100, 12));
+        reached.press(&["esc"]);
+        reached.press(way);
+        for key in all.iter().filter(|key| !matches!(keys::find(place, key), Found::Do(_))) {
+            let mut session = reached.fork();
+            session.press(&[key.as_str()]);
+            let said = session.state.said.clone();
+            assert!(said.is_some_and(|said| said.is_refusal && said.text.len() > 10), "{key} on {place:?}");
+        }
+    }
+}
+
 #[test]
 fn a_key_that_cannot_work_says_why() {
     let path = fixtures::unpacked("etcd-3.6").join("final.etcd");

@@ -45,6 +45,26 @@ fn views() -> Vec<Shown> {
         ("page-of-bbolt", etcd(), vec![":deploy", "enter", "b"]),
         ("page-of-sqlite", kine(), vec![":deploy", "enter", "b"]),
         ("help", etcd(), vec![":po", "enter", "?"]),
+        ("pods-wide-sorted", etcd(), vec![":po", "enter", "w", "A"]),
+        ("pod", etcd(), vec![":po", "enter", "/^shop", "enter", "enter"]),
+        ("namespaces", etcd(), vec!["=:ns", "enter"]),
+        ("one-namespace", etcd(), vec![":deploy shop", "enter"]),
+        ("with-deleted", etcd(), vec![":cm", "enter", "D", "G"]),
+        ("kinds", etcd(), vec!["ctrl-a", "down"]),
+        ("search-while-typing", etcd(), vec!["f", "=cluster-admin"]),
+        ("search-finds-nothing", etcd(), vec!["f", "=no such text anywhere", "enter"]),
+        ("secret-revealed", etcd(), vec![":secrets", "enter", "enter", "x"]),
+        ("history-of-a-pod", etcd(), vec![":po", "enter", "/^shop", "enter", "h", "down"]),
+        ("owner", etcd(), vec![":po", "enter", "/^shop *web", "enter", "enter", "o"]),
+        ("differences-of-one", etcd(), vec!["v", "=400", "enter", "/deployments", "enter"]),
+        ("differences-cannot", etcd(), vec!["v", "=99999999", "enter"]),
+        ("compare-typed", etcd(), vec!["v"]),
+        ("refused", etcd(), vec!["m"]),
+        ("filter-fits-nothing", etcd(), vec![":po", "enter", "/no such pod", "enter"]),
+        ("sizes-by-namespace", etcd(), vec!["s", "s"]),
+        ("sizes-of-kine", fixtures::unpacked("kine-0.11").join("middle.backup.db"), vec!["s"]),
+        ("leases-of-kine", fixtures::unpacked("kine-0.11").join("middle.backup.db"), vec!["l"]),
+        ("overview-log-replayed", fixtures::unpacked("etcd-3.6").join("final.etcd"), vec![]),
     ]
 }
 
@@ -54,14 +74,34 @@ fn made() -> (Vec<tempfile::TempDir>, Vec<Shown>) {
     let dir = tempfile::Builder::new().prefix("kinescope-").rand_bytes(6).tempdir_in("/tmp").unwrap();
     let at = |name: &str| dir.path().join(name);
     let (two, server) = fixtures::half_migrated();
-    let sqlite = rusqlite::Connection::open(at("empty.db")).unwrap();
-    sqlite
-        .execute_batch(
-            "CREATE TABLE kine (id INTEGER PRIMARY KEY AUTOINCREMENT, name INTEGER, created INTEGER, deleted INTEGER, \
-             create_revision INTEGER, prev_revision INTEGER, lease INTEGER, value BLOB, old_value BLOB);",
+    let kine = |name: &str| {
+        let sqlite = rusqlite::Connection::open(at(name)).unwrap();
+        sqlite
+            .execute_batch(
+                "CREATE TABLE kine (id INTEGER PRIMARY KEY AUTOINCREMENT, name INTEGER, created INTEGER, \
+                 deleted INTEGER, create_revision INTEGER, prev_revision INTEGER, lease INTEGER, value BLOB, \
+                 old_value BLOB);",
+            )
+            .unwrap();
+        sqlite
+    };
+    drop(kine("empty.db"));
+    // Letters that take two columns, none, or one with an accent of its own; and an end of line inside of a value.
+    let value = serde_json::json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "letters", "namespace": "default", "uid": "0", "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "data": {
+            "漢字": "漢字テスト".repeat(30), "accent": "e\u{301}t e\u{301}te\u{301}", "party": "🎉 and 👩‍👩‍👧",
+            "turned": "abc\u{202e}cba", "two": "one 漢\nline two 字",
+        },
+    });
+    kine("letters.db")
+        .execute(
+            "INSERT INTO kine (name, created, deleted, create_revision, prev_revision, lease, value) \
+             VALUES ('/registry/configmaps/default/letters', 1, 0, 0, 0, 0, ?1)",
+            [value.to_string().into_bytes()],
         )
         .unwrap();
-    drop(sqlite);
     // Pages in the middle of a real store are overwritten, as by another program's data.
     let mut bytes = std::fs::read(fixtures::unpacked("kine-0.16").join("early.backup.db")).unwrap();
     let middle = bytes.len() / 2 / 4096 * 4096;
@@ -78,6 +118,11 @@ fn made() -> (Vec<tempfile::TempDir>, Vec<Shown>) {
         ("recover", at("damaged.db"), vec!["W"]),
         ("no-store", at("headless.db"), vec![]),
         ("no-store-evidence", at("headless.db"), vec!["i"]),
+        ("no-store-recover", at("headless.db"), vec!["W"]),
+        ("damaged-health", at("damaged.db"), vec!["!"]),
+        ("wide-letters", at("letters.db"), vec![":cm", "enter"]),
+        ("wide-letters-object", at("letters.db"), vec![":cm", "enter", "enter"]),
+        ("wide-letters-search", at("letters.db"), vec!["f", "=漢字", "enter"]),
         ("two-stores", server.clone(), vec![]),
         ("two-stores-other", server, vec!["down", "enter"]),
         ("convert", fixtures::unpacked("etcd-3.6").join("middle.snapshot"), vec!["W"]),
@@ -106,6 +151,37 @@ fn every_screen_looks_as_kept() {
         }
     }
     assert!(wrong.is_empty(), "KINESCOPE_UPDATE_SNAPSHOTS=1 takes them anew:\n{}", wrong.join("\n"));
+}
+
+/// Before the rows are read the screen says what the file is, and that it goes on.
+#[test]
+fn the_first_frame_says_what_is_opened() {
+    use kinescope::tui::ask::Answer;
+    use kinescope::tui::state::{Start, State};
+    let mut state = State::new(Start { path: "/backup/state.db".to_owned(), ..Start::default() }, (80, 24));
+    let glance = Answer::Glance("kine/SQLite".to_owned(), 1 << 30);
+    kinescope::tui::update::answered(&mut state, kinescope::tui::worker::UNASKED, glance);
+    state.waited = 3;
+    let screen = screens::drawn(&state);
+    for told in ["/backup/state.db", "kine/SQLite", "1.0 GiB", "opening · 0.3 s", "Nothing is written"] {
+        assert!(screen.contains(told), "{told}:\n{screen}");
+    }
+}
+
+/// Whatever letters a value has, no line is longer than the terminal, and none is cut in half.
+#[test]
+fn wide_letters_keep_their_columns() {
+    let (_directories, made) = made();
+    for (name, store, keys) in made.into_iter().filter(|(name, _, _)| name.starts_with("wide-letters")) {
+        for columns in 40..90 {
+            let mut session = Session::open(&store, (columns, 24));
+            session.press(&keys);
+            for line in session.screen().lines() {
+                assert!(kinescope::tui::text::width(line) <= usize::from(columns), "{name}, {columns}: {line}");
+            }
+            assert!(!session.screen().contains('\u{202e}'), "{name}: the direction of writing is turned");
+        }
+    }
 }
 
 /// Without colours a screen says the same, and with them only the sixteen are used that every terminal has.

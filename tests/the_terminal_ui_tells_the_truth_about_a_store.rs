@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kinescope::tui::ask::Became;
 use kinescope::tui::state::{Phase, View};
+use ratatui::crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use screens::Session;
 
 const SIZE: (u16, u16) = (200, 60);
@@ -161,8 +162,10 @@ fn sizes_add_up_to_the_values_of_the_store() {
         let grid = session.state.top().unwrap().grid().unwrap();
         let all: f64 = grid.list.rows.iter().map(|row| row.cells[3].number.unwrap()).sum();
         assert_eq!(all as u64, expected, "{:?}", grid.list.columns);
-        let keys: f64 = grid.list.rows.iter().map(|row| row.cells[4].number.unwrap()).sum();
-        assert_eq!(keys as usize, history.keys().ids().filter(|key| history.changes_of(*key).len() > 0).count());
+        if grid.list.columns[4] == "KEYS" {
+            let keys: f64 = grid.list.rows.iter().map(|row| row.cells[4].number.unwrap()).sum();
+            assert_eq!(keys as usize, history.keys().ids().filter(|key| history.changes_of(*key).len() > 0).count());
+        }
         session.press(&["enter"]);
         let within: f64 =
             session.state.top().unwrap().grid().unwrap().list.rows.iter().map(|row| row.cells[3].number.unwrap()).sum();
@@ -255,7 +258,7 @@ fn differences_are_those_between_what_the_engine_listed() {
     let View::Compare(differences) = &session.state.top().unwrap().view else { panic!("no differences") };
     let quiet = differences.found.clone().unwrap();
     assert!(quiet.hidden > 0 && quiet.objects.len() < found.objects.len());
-    assert!(session.screen().contains("differ in noise only, n shows"), "{}", session.screen());
+    assert!(session.screen().contains("in noise only, n shows"), "{}", session.screen());
 }
 
 #[test]
@@ -344,4 +347,119 @@ fn the_timeline_counts_every_change_and_leads_to_its_revision() {
     session.press(&["enter"]);
     assert_eq!(session.state.revision(), timeline.bars[picked].last);
     assert!(session.screen().contains("as of revision"), "{}", session.screen());
+}
+
+/// A mouse at a place.
+fn mouse(session: &mut Session, kind: MouseEventKind, column: usize, row: usize) {
+    let event = MouseEvent {
+        kind,
+        column: column as u16,
+        row: row as u16,
+        modifiers: ratatui::crossterm::event::KeyModifiers::NONE,
+    };
+    let asks = kinescope::tui::update::moused(&mut session.state, &event);
+    session.send(asks);
+    session.settle();
+}
+
+#[test]
+fn the_edge_of_a_column_is_dragged_and_a_heading_sorts() {
+    use MouseButton::Left;
+    let dir = fixtures::unpacked("etcd-3.6");
+    let mut session = Session::open(&dir.join("middle.snapshot"), (100, 30));
+    session.press(&[":po", "enter"]);
+    let line = |session: &Session, row: usize| session.screen().lines().nth(row).unwrap().to_owned();
+    let headings = line(&session, 4);
+    let (name, ready) = (headings.find("NAME ").unwrap(), headings.find("READY").unwrap());
+    // The edge that people see is where the next column begins.
+    mouse(&mut session, MouseEventKind::Down(Left), ready, 4);
+    mouse(&mut session, MouseEventKind::Drag(Left), ready - 8, 4);
+    assert_eq!(line(&session, 4).find("READY").unwrap(), ready - 8, "{}", session.screen());
+    mouse(&mut session, MouseEventKind::Drag(Left), ready + 5, 4);
+    mouse(&mut session, MouseEventKind::Up(Left), ready + 5, 4);
+    assert_eq!(line(&session, 4).find("READY").unwrap(), ready + 5, "{}", session.screen());
+    assert!(session.state.held.is_none());
+    let sort = |session: &Session| session.state.top().unwrap().grid().unwrap().sort;
+    assert_eq!(sort(&session), None, "what was dragged was no click");
+    // A click that moves nothing sorts; another one turns the order.
+    for turned in [false, true] {
+        mouse(&mut session, MouseEventKind::Down(Left), name + 2, 4);
+        mouse(&mut session, MouseEventKind::Up(Left), name + 2, 4);
+        assert_eq!(sort(&session), Some((1, turned)));
+    }
+    // A width stays where the table is left and opened anew by going back.
+    session.press(&["enter", "esc"]);
+    assert_eq!(line(&session, 4).find("READY").unwrap(), ready + 5, "{}", session.screen());
+}
+
+#[test]
+fn the_mouse_opens_what_is_clicked_twice_and_the_wheel_moves() {
+    use MouseButton::Left;
+    let dir = fixtures::unpacked("etcd-3.6");
+    let mut session = Session::open(&dir.join("middle.snapshot"), (100, 30));
+    session.press(&[":po", "enter"]);
+    let names: Vec<String> = rows(&session).iter().map(|row| row[1].clone()).collect();
+    mouse(&mut session, MouseEventKind::ScrollDown, 10, 10);
+    assert_eq!(session.state.top().unwrap().grid().unwrap().cursor, 3);
+    mouse(&mut session, MouseEventKind::Down(Left), 20, 5 + 6);
+    assert_eq!(session.state.top().unwrap().grid().unwrap().cursor, 6);
+    mouse(&mut session, MouseEventKind::Down(Left), 20, 5 + 6);
+    let View::Object { name, .. } = &session.state.top().unwrap().view else { panic!("{}", session.screen()) };
+    assert!(name.ends_with(&names[6]), "{name}");
+    // In an object a click on the line of the cursor folds it.
+    let all = session.screen();
+    mouse(&mut session, MouseEventKind::Down(Left), 5, 6);
+    mouse(&mut session, MouseEventKind::Down(Left), 5, 6);
+    assert!(session.screen() != all && session.screen().contains('▸'), "{}", session.screen());
+}
+
+#[test]
+fn names_of_files_are_completed() {
+    let target = tempfile::tempdir().unwrap();
+    for name in ["backup-monday.yaml", "backup-tuesday.yaml", ".hidden"] {
+        std::fs::write(target.path().join(name), b"").unwrap();
+    }
+    std::fs::create_dir(target.path().join("snapshots")).unwrap();
+    let at = |name: &str| format!("{}/{name}", target.path().display());
+    let dir = fixtures::unpacked("etcd-3.6");
+    let mut session = Session::open(&dir.join("middle.snapshot"), SIZE);
+    let export = |session: &Session| session.state.dialog.as_ref().unwrap().path.clone();
+    let store = |session: &Session| session.state.store_dialog.as_ref().unwrap().job.path.clone();
+    session.press(&[":cm", "enter", "e", "ctrl-u", &format!("={}", at("b")), "tab"]);
+    assert_eq!(export(&session), at("backup-"));
+    let said = session.state.said.clone().unwrap().text;
+    assert!(said.contains("backup-monday.yaml  backup-tuesday.yaml"), "{said}");
+    session.press(&["=t", "tab"]);
+    assert_eq!(export(&session), at("backup-tuesday.yaml"));
+    session.press(&["=x", "tab"]);
+    assert!(session.state.said.clone().unwrap().is_refusal);
+    session.press(&["esc", "esc", "W", "ctrl-u", &format!("={}", at("sn")), "tab"]);
+    assert_eq!(store(&session), at("snapshots/"));
+    session.press(&["esc", "v", &format!("={}", at("backup-m")), "tab"]);
+    assert_eq!(session.state.prompt.clone().unwrap().text, at("backup-monday.yaml"));
+}
+
+/// The view of sizes says what `kinescope why` says.
+#[test]
+fn sizes_are_those_of_why() {
+    for (archive, name) in [("etcd-3.6", "middle.snapshot"), ("kine-0.16", "early.backup.db")] {
+        let path = fixtures::unpacked(archive).join(name);
+        let out =
+            std::process::Command::new(env!("CARGO_BIN_EXE_kinescope")).arg("why").arg(&path).arg("--json").output();
+        let why: serde_json::Value = serde_json::from_slice(&out.unwrap().stdout).unwrap();
+        let mut session = Session::open(&path, SIZE);
+        session.press(&["s"]);
+        let shown: BTreeMap<String, u64> = {
+            let grid = session.state.top().unwrap().grid().unwrap();
+            grid.list.rows.iter().map(|row| (row.cells[0].text.clone(), row.cells[3].number.unwrap() as u64)).collect()
+        };
+        let mut told: BTreeMap<String, u64> = BTreeMap::new();
+        let kinds = why["causes"].as_array().unwrap_or_else(|| panic!("{why:#}"));
+        for cause in kinds {
+            if let (Some(resource), Some(bytes)) = (cause["resource"].as_str(), cause["bytes"].as_u64()) {
+                *told.entry(resource.to_owned()).or_default() += bytes;
+            }
+        }
+        assert_eq!(shown, told, "{archive}");
+    }
 }

@@ -15,7 +15,7 @@ pub mod update;
 pub mod views;
 pub mod worker;
 
-pub use run::run;
+pub use run::{in_terminal, run};
 pub use theme::Theme;
 
 /// A word as a shell takes it.

@@ -31,10 +31,23 @@ pub fn run(opening: Opening, start: Start, theme: Theme) -> io::Result<()> {
     let (ask, asks) = channel::<(Ticket, Ask)>();
     let (answer, answers) = channel::<(Ticket, Answer)>();
     std::thread::Builder::new().name("reader".to_owned()).spawn(move || worker::run(&opening, &asks, &answer))?;
-    let mut screen = Screen::enter(start.config.mouse)?;
-    let size = screen.terminal.size()?;
-    let mut state = State::new(start, (size.width, size.height));
-    turn(&mut state, &mut screen.terminal, theme, &ask, &answers)
+    in_terminal(start.config.mouse, |terminal| {
+        let size = terminal.size()?;
+        let mut state = State::new(start, (size.width, size.height));
+        turn(&mut state, terminal, theme, &ask, &answers)
+    })
+}
+
+/// Runs something with the terminal to itself. Whatever happens, the terminal is given back as it was; a panic is written down.
+///
+/// # Errors
+/// What the terminal says, or what is run.
+pub fn in_terminal(
+    mouse: bool,
+    body: impl FnOnce(&mut Terminal<CrosstermBackend<Stdout>>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut screen = Screen::enter(mouse)?;
+    body(&mut screen.terminal)
 }
 
 fn turn(

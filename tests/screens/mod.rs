@@ -88,7 +88,7 @@ impl Session {
         }
     }
 
-    fn send(&self, asks: update::Asks) {
+    pub fn send(&self, asks: update::Asks) {
         asks.into_iter().for_each(|ask| self.ask.send(ask).unwrap());
     }
 
@@ -123,24 +123,31 @@ impl Session {
 
     /// What the terminal shows.
     pub fn screen(&self) -> String {
-        let (columns, lines) = self.state.size;
-        let buffer = self.buffer();
-        let line = |y: u16| {
-            let mut text = String::new();
-            let mut skip = 0;
-            for x in 0..columns {
-                let symbol = buffer[(x, y)].symbol();
-                if skip > 0 {
-                    skip -= 1;
-                    continue;
-                }
-                skip = kinescope::tui::text::width(symbol).saturating_sub(1);
-                text.push_str(symbol);
-            }
-            text.trim_end().to_owned() + "\n"
-        };
-        (0..lines).map(line).collect()
+        drawn(&self.state)
     }
+}
+
+/// What the terminal shows of a state.
+pub fn drawn(state: &State) -> String {
+    let (columns, lines) = state.size;
+    let mut terminal = Terminal::new(TestBackend::new(columns, lines)).unwrap();
+    terminal.draw(|frame| views::draw(state, Theme::Dark, frame)).unwrap();
+    let buffer = terminal.backend().buffer();
+    let line = |y: u16| {
+        let mut text = String::new();
+        let mut skip = 0;
+        for x in 0..columns {
+            let symbol = buffer[(x, y)].symbol();
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            skip = kinescope::tui::text::width(symbol).saturating_sub(1);
+            text.push_str(symbol);
+        }
+        text.trim_end().to_owned() + "\n"
+    };
+    (0..lines).map(line).collect()
 }
 
 fn key(name: &str) -> KeyEvent {

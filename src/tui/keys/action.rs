@@ -109,6 +109,8 @@ pub enum Action {
     Unmark,
     /// Opens the dialog that writes objects to a file.
     Export,
+    /// Completes the name of a file.
+    Complete,
     /// Writes what the dialog shows.
     Write,
     /// The next form of an export.

@@ -332,14 +332,14 @@ pub static KEYS: &[Binding] = &[
         action: Action::Sizes,
         what: "what takes the bytes: by kind, again by namespace, by owner",
         places: ANY,
-        short: "",
+        short: "bytes",
     },
     Binding {
         keys: &["!"],
         action: Action::Health,
         what: "what is wrong, and what is worth knowing",
         places: ANY,
-        short: "",
+        short: "health",
     },
     Binding {
         keys: &["ctrl-a"],
@@ -394,6 +394,13 @@ pub static KEYS: &[Binding] = &[
     },
     Binding {
         keys: &["tab"],
+        action: Action::Complete,
+        what: "complete the name of the file",
+        places: EXPORT,
+        short: "",
+    },
+    Binding {
+        keys: &["ctrl-f"],
         action: Action::Form,
         what: "the next form: for another cluster, for the same one, as kubectl prints it",
         places: EXPORT,
@@ -445,6 +452,13 @@ pub static KEYS: &[Binding] = &[
     },
     Binding {
         keys: &["tab"],
+        action: Action::Complete,
+        what: "complete the name of the store",
+        places: STORE,
+        short: "",
+    },
+    Binding {
+        keys: &["ctrl-f"],
         action: Action::Form,
         what: "the next form: converted to kine, an etcd snapshot, an etcd directory; recovered to kine, an etcd snapshot",
         places: STORE,

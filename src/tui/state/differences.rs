@@ -27,12 +27,13 @@ pub struct Differences {
     /// The number of the question for it, and its key.
     pub asked: (Ticket, Option<Vec<u8>>),
     folded: HashSet<String>,
+    count: Count,
     /// The object that each row of the tree is.
     objects: Vec<Option<usize>>,
 }
 
 /// How many of each.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Count {
     added: usize,
     removed: usize,
@@ -68,15 +69,15 @@ impl Differences {
         if compared.objects.len() > MANY {
             self.folded = compared.objects.iter().map(kind_path).collect();
         }
+        self.count = Count::default();
+        compared.objects.iter().for_each(|object| self.count.add(object.became));
         self.found = Some(compared);
         self.arrange();
     }
 
     /// All counts together: `+12 -3 ~41`.
     pub fn counts(&self) -> String {
-        let mut count = Count::default();
-        self.found.iter().flat_map(|found| &found.objects).for_each(|object| count.add(object.became));
-        count.told()
+        self.count.told()
     }
 
     /// Makes the tree anew: what is folded has one line. Where it is filtered, objects stand with their whole names.

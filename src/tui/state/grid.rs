@@ -1,24 +1,16 @@
 //! A table that is looked at: its order, its filter, where the cursor is.
 
-use std::cell::RefCell;
-use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
-use rayon::prelude::*;
-use regex::{Regex, RegexBuilder};
-
-use crate::tui::ask::{Cell, List, Row, Target};
-
-/// The largest automaton that a filter may become, in bytes.
-const LARGEST_FILTER: usize = 1 << 20;
-/// Rows that are too few to be filtered on several processors.
-const FEW: usize = 4096;
+use super::arrange;
+use crate::tui::ask::{Arrange, Arranged, MANY, Manner, Row, Rows, Target};
+use crate::tui::worker::Ticket;
 
 /// A table with a cursor.
 #[derive(Clone, Debug, Default)]
 pub struct Grid {
     /// What there is.
-    pub list: List,
+    pub list: Rows,
     /// Which rows are shown, in order.
     pub order: Vec<usize>,
     /// The line under the cursor, counted in `order`.
@@ -39,53 +31,102 @@ pub struct Grid {
     pub only: Option<String>,
     /// Lines that are marked.
     pub marked: HashSet<Target>,
+    /// What is arranged on another thread.
+    pub(in crate::tui) behind: Option<Behind>,
+}
+
+/// Rows that are being arranged.
+#[derive(Clone, Debug)]
+pub(in crate::tui) struct Behind {
+    /// A table that is to be shown instead of the one that is.
+    next: Option<Rows>,
+    /// The number of the question, once it is asked.
+    asked: Option<Ticket>,
+    /// Where the cursor was.
+    cursor: usize,
 }
 
 impl Grid {
     /// Takes new rows; the cursor stays with its row if that is still there.
-    pub fn set(&mut self, list: List) {
-        let target = self.selected().map(|row| row.target.clone());
-        if list.columns != self.list.columns {
-            let heading = self.sort.and_then(|(at, turned)| Some((self.list.columns.get(at)?.clone(), turned)));
+    pub fn set(&mut self, list: impl Into<Rows>) {
+        let list = list.into();
+        let old = self.columns();
+        if list.columns != old.columns {
+            let heading = self.sort.and_then(|(at, turned)| Some((old.columns.get(at)?.clone(), turned)));
             self.sort = heading
                 .and_then(|(name, turned)| Some((list.columns.iter().position(|column| *column == name)?, turned)));
         }
-        self.list = list;
-        self.arrange(target.as_ref());
+        self.arrange(Some(list));
     }
 
     /// Filters and sorts anew.
     pub fn refresh(&mut self) {
-        let target = self.selected().map(|row| row.target.clone());
-        self.arrange(target.as_ref());
+        self.arrange(None);
     }
 
-    fn arrange(&mut self, target: Option<&Target>) {
-        let filter = Filter::new(&self.filter);
-        let namespace = self.namespace.as_deref();
-        let shown = |row: &Row| {
-            let here = namespace.is_none_or(|wanted| row.namespace.as_deref().is_none_or(|own| own == wanted));
-            here && filter.takes(row)
-        };
-        let rows = &self.list.rows;
-        let only = self.only.as_deref();
-        let is_meant = |row: &Row| only.is_none_or(|only| row.cells.first().is_some_and(|cell| cell.text == only));
-        self.order = if matches!(filter, Filter::All) && namespace.is_none() && only.is_none() {
-            (0..rows.len()).collect()
-        } else {
-            let taken = |(at, row): (usize, &Row)| (is_meant(row) && shown(row)).then_some(at);
-            rows.par_iter().enumerate().with_min_len(FEW).filter_map(taken).collect()
-        };
-        if let Some((column, turned)) = self.sort {
-            let cell = |at: &usize| self.list.rows.get(*at).and_then(|row| row.cells.get(column));
-            self.order.par_sort_by(|left, right| {
-                let order = compare(cell(left), cell(right));
-                if turned { order.reverse() } else { order }
-            });
+    /// The table whose columns are meant: the one that comes, where one does.
+    fn columns(&self) -> &Rows {
+        self.behind.as_ref().and_then(|behind| behind.next.as_ref()).unwrap_or(&self.list)
+    }
+
+    /// Arranges rows; many of them not at once: what is shown stays until they are.
+    fn arrange(&mut self, next: Option<Rows>) {
+        let next = next.or_else(|| self.behind.take().and_then(|behind| behind.next));
+        let target = self.selected().map(|row| row.target.clone());
+        let manner = self.manner();
+        let list = next.as_ref().unwrap_or(&self.list);
+        let is_plain = target.is_none() && manner == Manner::default();
+        if list.rows.len() > MANY && !is_plain {
+            self.behind = Some(Behind { next, asked: None, cursor: self.cursor });
+            return;
         }
-        let same = |at: &usize| self.list.rows.get(*at).is_some_and(|row| is_same(&row.target, target));
-        let kept = target.and_then(|_| self.order.iter().position(same));
-        self.cursor = kept.unwrap_or(self.cursor).min(self.order.len().saturating_sub(1));
+        self.behind = None;
+        if let Some(next) = next {
+            self.list = next;
+        }
+        let Arranged { order, place } = arrange::arranged(&self.list, &manner, target.as_ref());
+        self.order = order;
+        self.cursor = place.unwrap_or(self.cursor).min(self.order.len().saturating_sub(1));
+    }
+
+    fn manner(&self) -> Manner {
+        Manner {
+            filter: self.filter.trim().to_owned(),
+            namespace: self.namespace.clone(),
+            only: self.only.clone(),
+            sort: self.sort,
+        }
+    }
+
+    /// What is to be asked of another thread, unless that was the last that was asked: its answer is known by the ticket.
+    pub fn ask_behind(&mut self, ticket: Ticket, last: Option<Ticket>) -> Option<Arrange> {
+        let target = self.selected().map(|row| row.target.clone());
+        let manner = self.manner();
+        let behind = self.behind.as_mut().filter(|behind| behind.asked.is_none() || behind.asked != last)?;
+        behind.asked = Some(ticket);
+        let rows = behind.next.as_ref().unwrap_or(&self.list).clone();
+        Some(Arrange { rows, manner, target })
+    }
+
+    /// Whether rows are being arranged that are not shown yet.
+    pub fn is_arranging(&self) -> bool {
+        self.behind.is_some()
+    }
+
+    /// Whether an answer is waited for.
+    pub fn waits_for(&self, ticket: Ticket) -> bool {
+        self.behind.as_ref().is_some_and(|behind| behind.asked == Some(ticket))
+    }
+
+    /// Takes what was arranged. A cursor that was moved meanwhile stays on its line.
+    pub fn take(&mut self, arranged: Arranged) {
+        let Some(behind) = self.behind.take() else { return };
+        if let Some(next) = behind.next {
+            self.list = next;
+        }
+        self.order = arranged.order;
+        let place = arranged.place.filter(|_| self.cursor == behind.cursor);
+        self.cursor = place.unwrap_or(self.cursor).min(self.order.len().saturating_sub(1));
     }
 
     /// Whether a row is marked.
@@ -131,7 +172,7 @@ impl Grid {
     pub fn sort_next(&mut self) {
         self.sort = match self.sort {
             None => Some((0, false)),
-            Some((at, _)) if at + 1 < self.list.columns.len() => Some((at + 1, false)),
+            Some((at, _)) if at + 1 < self.columns().columns.len() => Some((at + 1, false)),
             Some(_) => None,
         };
         self.refresh();
@@ -140,7 +181,9 @@ impl Grid {
     /// Sorts by the first column that begins with a letter; turns the order if it is sorted by that already. Whether
     /// there is such a column.
     pub fn sort_by(&mut self, letter: char) -> bool {
-        let Some(at) = self.list.columns.iter().position(|column| column.starts_with(letter)) else { return false };
+        let Some(at) = self.columns().columns.iter().position(|column| column.starts_with(letter)) else {
+            return false;
+        };
         self.sort = Some(match self.sort {
             Some((sorted, turned)) if sorted == at => (at, !turned),
             _ => (at, false),
@@ -150,130 +193,10 @@ impl Grid {
     }
 }
 
-/// Keys are the same row at any revision.
-fn is_same(left: &Target, right: Option<&Target>) -> bool {
-    match (left, right) {
-        (Target::Key { key, revision, .. }, Some(Target::Key { key: other, revision: at, .. })) => {
-            key == other && revision == at
-        }
-        (_, Some(right)) => left == right,
-        (_, None) => false,
-    }
-}
-
-fn compare(left: Option<&Cell>, right: Option<&Cell>) -> Ordering {
-    match (left, right) {
-        (Some(left), Some(right)) => match (left.number, right.number) {
-            (Some(left), Some(right)) => left.total_cmp(&right),
-            // What has a number comes before what has none.
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => natural(&left.text, &right.text),
-        },
-        (left, right) => left.is_some().cmp(&right.is_some()),
-    }
-}
-
-/// Names in the order of people: `web-2` before `web-10`.
-fn natural(left: &str, right: &str) -> Ordering {
-    let (mut left_rest, mut right_rest) = (left, right);
-    loop {
-        let (left_part, right_part) = (part(left_rest), part(right_rest));
-        if left_part.is_empty() || right_part.is_empty() {
-            return left_part.len().cmp(&right_part.len()).then_with(|| left.cmp(right));
-        }
-        let is_digit = |part: &str| part.starts_with(|c: char| c.is_ascii_digit());
-        let order = match (is_digit(left_part), is_digit(right_part)) {
-            (true, true) => {
-                let (left, right) = (left_part.trim_start_matches('0'), right_part.trim_start_matches('0'));
-                left.len().cmp(&right.len()).then_with(|| left.cmp(right))
-            }
-            _ => small(left_part).cmp(small(right_part)),
-        };
-        if order != Ordering::Equal {
-            return order;
-        }
-        left_rest = left_rest.get(left_part.len()..).unwrap_or_default();
-        right_rest = right_rest.get(right_part.len()..).unwrap_or_default();
-    }
-}
-
-fn small(text: &str) -> impl Iterator<Item = char> {
-    text.chars().flat_map(char::to_lowercase)
-}
-
-/// The digits, or the other characters, that a text begins with.
-fn part(text: &str) -> &str {
-    let is_digit = text.starts_with(|c: char| c.is_ascii_digit());
-    let end = text.find(|c: char| c.is_ascii_digit() != is_digit).unwrap_or(text.len());
-    text.get(..end).unwrap_or_default()
-}
-
-/// What k9s takes after `/`: a regular expression, `!` for its opposite, `-f` for letters in this order.
-#[derive(Debug)]
-enum Filter {
-    All,
-    Pattern(Regex, bool),
-    Letters(String),
-    Part(String),
-}
-
-impl Filter {
-    fn new(text: &str) -> Self {
-        let text = text.trim();
-        if let Some(letters) = text.strip_prefix("-f") {
-            return Self::Letters(letters.trim().to_lowercase());
-        }
-        let (pattern, inverse) = match text.strip_prefix('!') {
-            Some(rest) => (rest, true),
-            None => (text, false),
-        };
-        if pattern.is_empty() {
-            return Self::All;
-        }
-        let made = RegexBuilder::new(pattern).case_insensitive(true).size_limit(LARGEST_FILTER).build();
-        match made {
-            Ok(regex) => Self::Pattern(regex, inverse),
-            // Half a pattern, while it is typed: take it as it stands.
-            Err(_) => Self::Part(pattern.to_lowercase()),
-        }
-    }
-
-    fn takes(&self, row: &Row) -> bool {
-        thread_local! {
-            // One line for all rows: a million of them would be a million allocations for each letter.
-            static LINE: RefCell<String> = const { RefCell::new(String::new()) };
-        }
-        if matches!(self, Self::All) {
-            return true;
-        }
-        LINE.with_borrow_mut(|line| {
-            line.clear();
-            for cell in &row.cells {
-                line.push_str(&cell.text);
-                line.push(' ');
-            }
-            line.pop();
-            match self {
-                Self::All => true,
-                Self::Pattern(regex, inverse) => regex.is_match(line) != *inverse,
-                Self::Letters(letters) => is_fuzzy(letters, &line.to_lowercase()),
-                Self::Part(part) => line.to_lowercase().contains(part),
-            }
-        })
-    }
-}
-
-/// Whether all letters are in a text, in this order.
-pub fn is_fuzzy(letters: &str, text: &str) -> bool {
-    let mut text = text.chars();
-    letters.chars().filter(|c| !c.is_whitespace()).all(|letter| text.any(|c| c == letter))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::ask::Tone;
+    use crate::tui::ask::{Cell, List, Tone};
 
     fn grid(names: &[&str]) -> Grid {
         let row = |name: &&str| Row {
@@ -306,6 +229,33 @@ mod tests {
             grid.filter = filter.to_owned();
             grid.refresh();
             assert_eq!(shown(&grid), expected, "{filter}");
+        }
+    }
+
+    /// Many rows are arranged elsewhere, to the same order; until then those before are shown, and the cursor can move.
+    #[test]
+    fn many_rows_are_arranged_behind_the_screen_as_few_are() {
+        let names: Vec<String> = (0..MANY + 100).map(|at| format!("web-{}", (at * 7919) % 10_007)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut grid = grid(&names);
+        assert!(!grid.is_arranging() && grid.order.len() == names.len(), "the first rows are shown at once");
+        for (filter, sort) in [("1", None), ("!1", Some((0, false))), ("-f w9", Some((0, true))), ("", None)] {
+            let before = grid.order.clone();
+            filter.clone_into(&mut grid.filter);
+            grid.sort = sort;
+            grid.refresh();
+            assert!(grid.is_arranging() && grid.order == before);
+            let asked = grid.ask_behind(7, None).unwrap();
+            assert!(grid.waits_for(7) && grid.ask_behind(8, Some(7)).is_none());
+            let few = arrange::arranged(&asked.rows, &asked.manner, asked.target.as_ref());
+            let many = arrange::arranged_behind(&asked.rows, &asked.manner, asked.target.as_ref(), &|| true).unwrap();
+            assert_eq!(few, many, "{filter}");
+            assert!(arrange::arranged_behind(&asked.rows, &asked.manner, None, &|| false).is_none());
+            grid.go(grid.cursor + 1, 10);
+            let moved = grid.cursor;
+            grid.take(many);
+            assert!(!grid.is_arranging() && grid.order == few.order);
+            assert_eq!(grid.cursor, moved.min(grid.order.len() - 1));
         }
     }
 

@@ -1,20 +1,24 @@
 //! Everything that the screen shows, as data. Nothing here draws, reads a store, or knows a terminal.
 
+mod arrange;
+mod command;
 mod dialog;
 mod differences;
 mod fold;
 mod grid;
+mod reading;
 mod store_dialog;
 
+pub use arrange::{arranged_behind, is_fuzzy};
 pub use dialog::Dialog;
 pub use differences::Differences;
 pub use fold::Outline;
-pub use grid::{Grid, is_fuzzy};
+pub use grid::Grid;
+pub use reading::Reading;
 pub use store_dialog::StoreDialog;
 
-use super::ask::{Ask, By, Opened, Overview, Text, Timeline, Trouble, With};
+use super::ask::{Ask, By, Opened, Overview, Timeline, Trouble, With};
 use super::keys::Place;
-use super::shell_word;
 use super::worker::Ticket;
 use crate::model::KeyId;
 
@@ -94,84 +98,6 @@ pub enum ListOf {
     Evidence,
     /// The stores of the directory.
     Stores,
-}
-
-/// A text with a place in it.
-#[derive(Clone, Debug, Default)]
-pub struct Reading {
-    /// The text; none while it is being made.
-    pub text: Option<Text>,
-    /// The first line that is seen.
-    pub top: usize,
-    /// Columns that are pushed out to the left.
-    pub left: usize,
-    /// What was searched.
-    pub search: String,
-    /// Where lines can be folded: what is folded, and the line under the cursor, counted in those that are seen.
-    pub folding: Option<(Outline, usize)>,
-}
-
-impl Reading {
-    /// One in which lines can be folded.
-    pub fn folding() -> Self {
-        Self { folding: Some((Outline::default(), 0)), ..Self::default() }
-    }
-
-    /// Takes a text; what was folded and where the cursor is stays as far as it can.
-    pub fn take(&mut self, text: Text) {
-        if self.text.is_none() {
-            self.top = text.start;
-        }
-        if let Some((outline, cursor)) = &mut self.folding {
-            *outline = Outline::new(&text.lines, outline.folded());
-            *cursor = (*cursor).min(outline.visible().len().saturating_sub(1));
-        }
-        self.text = Some(text);
-        self.top = self.top.min(self.len().saturating_sub(1));
-    }
-
-    /// How many lines are not folded away.
-    pub fn len(&self) -> usize {
-        match &self.folding {
-            Some((outline, _)) => outline.visible().len(),
-            None => self.text.as_ref().map_or(0, |text| text.lines.len()),
-        }
-    }
-
-    /// Whether there is nothing to see.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The line of the text that is seen at a place.
-    pub fn line_at(&self, place: usize) -> Option<usize> {
-        match &self.folding {
-            Some((outline, _)) => outline.visible().get(place).copied(),
-            None => Some(place).filter(|at| *at < self.len()),
-        }
-    }
-
-    /// The place at which a line is seen, once it is unfolded.
-    pub fn place_of(&mut self, line: usize) -> usize {
-        match &mut self.folding {
-            Some((outline, _)) => {
-                outline.unfold_to(line);
-                outline.visible().partition_point(|at| *at < line)
-            }
-            None => line,
-        }
-    }
-
-    /// Puts the cursor somewhere, where there is one, and scrolls so that it is seen.
-    pub fn go(&mut self, to: usize, height: usize) {
-        let last = self.len().saturating_sub(1);
-        if let Some((_, cursor)) = &mut self.folding {
-            *cursor = to.min(last);
-            let (cursor, height) = (*cursor, height.max(1));
-            let last_top = (last + 1).saturating_sub(height);
-            self.top = self.top.min(cursor).max((cursor + 1).saturating_sub(height)).min(last_top);
-        }
-    }
 }
 
 /// One screen.
@@ -327,6 +253,12 @@ pub struct State {
     pub moment: Option<Moment>,
     /// A moment that was asked for.
     pub moment_asked: Option<Ticket>,
+    /// Names of files that were asked for.
+    pub paths_asked: Option<Ticket>,
+    /// The last question for the order of a large table.
+    pub arranging: Option<Ticket>,
+    /// What the user wants to be done with a row once its table is arranged.
+    pub later: Vec<super::keys::Action>,
     /// The namespace that is shown; none for all.
     pub namespace: Option<String>,
     /// Secret values in clear.
@@ -428,6 +360,9 @@ impl State {
             said: None,
             moment: None,
             moment_asked: None,
+            paths_asked: None,
+            arranging: None,
+            later: Vec::new(),
             namespace: None,
             reveal: false,
             next_ticket: super::worker::UNASKED + 1,
@@ -455,16 +390,25 @@ impl State {
         }
     }
 
-    /// The findings of the first screen and, once they are there, of all checks: the worst first.
-    pub fn findings(&self) -> Vec<&super::ask::Finding> {
+    /// The findings of the first screen and, once they are there, of all checks: the worst first; what is said several times
+    /// stands once, with how often it is said.
+    pub fn findings(&self) -> Vec<(&super::ask::Finding, usize)> {
         let facts = match self.stack.first().map(|screen| &screen.view) {
             Some(View::Overview { facts: Some(facts), .. }) => facts.findings.as_slice(),
             _ => &[],
         };
         let checked = self.checked.as_ref();
         let own = facts.iter().filter(|finding| checked.is_none() || !finding.checked_again);
-        let mut all: Vec<_> = own.chain(checked.map_or(&[] as &[_], |checked| &checked.findings)).collect();
-        all.sort_by_key(|finding| finding.severity);
+        let mut all: Vec<(&super::ask::Finding, usize)> = Vec::new();
+        let mut places = std::collections::HashMap::new();
+        for finding in own.chain(checked.map_or(&[] as &[_], |checked| &checked.findings)) {
+            let at = *places.entry((finding.severity, finding.text.as_str())).or_insert(all.len());
+            match all.get_mut(at) {
+                Some((_, count)) => *count += 1,
+                None => all.push((finding, 1)),
+            }
+        }
+        all.sort_by_key(|(finding, _)| finding.severity);
         all
     }
 
@@ -495,9 +439,16 @@ impl State {
         matches!(self.phase, Phase::Opening)
             || self.moment_asked.is_some()
             || self.owner_asked.is_some()
+            || self.paths_asked.is_some()
             || self.dialog.as_ref().is_some_and(|dialog| dialog.asked.is_some())
             || self.store_dialog.as_ref().is_some_and(|dialog| dialog.asked.is_some())
             || self.top().is_some_and(|screen| screen.waiting.is_some())
+            || self.is_arranging()
+    }
+
+    /// Whether the rows of the screen are being arranged.
+    pub fn is_arranging(&self) -> bool {
+        self.top().and_then(Screen::grid).is_some_and(Grid::is_arranging)
     }
 
     /// The question that a screen's content answers.
@@ -506,7 +457,8 @@ impl State {
         match view {
             View::Overview { .. } => Ask::Overview { at },
             View::List { of: ListOf::Kind(resource), deleted, wide, .. } => {
-                Ask::Table { resource: resource.clone(), at, deleted: *deleted, wide: *wide }
+                let columns = self.start.config.columns.get(resource).cloned().unwrap_or_default();
+                Ask::Table { resource: resource.clone(), at, deleted: *deleted, wide: *wide, columns }
             }
             View::List { of: ListOf::Keys(prefix), .. } => Ask::Keys { prefix: prefix.clone(), at },
             View::List { of: ListOf::Leases, .. } => Ask::Leases,
@@ -534,107 +486,5 @@ impl State {
                 Ask::Compare(With { other: differences.other.clone(), at, noise: differences.noise })
             }
         }
-    }
-
-    /// Options of command lines: which store, and what opens encrypted values.
-    pub fn options(&self) -> String {
-        let store = self.start.store.as_ref().map_or(String::new(), |store| format!(" --store {store}"));
-        format!("{store}{}", self.start.options)
-    }
-
-    /// The command line that prints what the screen shows.
-    pub fn command(&self) -> String {
-        let path = shell_word(&self.start.path);
-        let at = self.moment.as_ref().map_or(String::new(), |moment| format!(" --at {}", moment.revision));
-        let options = &self.options();
-        let reveal = if self.reveal { " --reveal" } else { "" };
-        let namespace = self.namespace.as_ref().map_or(String::new(), |name| format!(" -n {}", shell_word(name)));
-        let object = |name: &str| match name.split('/').collect::<Vec<_>>().as_slice() {
-            [kind, namespace, name] if !kind.is_empty() => {
-                format!("{} -n {}", shell_word(&format!("{kind}/{name}")), shell_word(namespace))
-            }
-            _ => shell_word(name),
-        };
-        match self.top().map(|screen| &screen.view) {
-            None | Some(View::Overview { .. }) => format!("kinescope info {path}{options}"),
-            Some(View::Health { .. }) => format!("kinescope verify {path}{options}"),
-            Some(View::List { of: ListOf::Kind(kind), wide, .. }) => {
-                let wide = if *wide { " -o wide" } else { "" };
-                format!("kinescope get {path} {kind}{namespace}{wide}{at}{options}")
-            }
-            Some(View::List { of: ListOf::Keys(prefix), .. }) => {
-                let prefix = shell_word(&crate::render::key(prefix));
-                format!("kinescope ls {path} {prefix}{at}")
-            }
-            Some(View::List { of: ListOf::Leases | ListOf::Sizes(..), .. }) => {
-                format!("kinescope ls {path} --json{at}")
-            }
-            Some(View::List { of: ListOf::Search(pattern), deleted, .. }) => {
-                let history = if *deleted { " --history" } else { "" };
-                format!("kinescope grep {path} -i {}{history}{namespace}{at}{reveal}{options}", shell_word(pattern))
-            }
-            Some(View::Compare(differences)) => {
-                let all = if differences.noise { " --all" } else { "" };
-                let [old, new] = match &differences.found {
-                    Some(found) => found.arguments.clone(),
-                    None => [shell_word(&differences.other), path],
-                };
-                format!("kinescope diff {old} {new}{all}{reveal}{options}")
-            }
-            Some(View::List { of: ListOf::Evidence, .. }) => format!("kinescope recover {path}"),
-            Some(View::List { of: ListOf::Stores, .. }) => format!("kinescope doctor {path}"),
-            // No command follows owners; what is nearest is to look for the uid.
-            Some(View::List { of: ListOf::Relatives { name, revision, owned, .. }, .. }) => match owned {
-                true => format!("kinescope grep {path} -F 'uid: UID-OF-IT'{at}{options}"),
-                false => format!("kinescope get {path} {} -o yaml --at {revision}{options}", object(name)),
-            },
-            // Bytes of a page are shown here alone; what is nearest is the value itself.
-            Some(View::Page { revision, name, .. }) => {
-                format!("kinescope get {path} {} --raw --at {revision} | xxd", object(name))
-            }
-            Some(View::Object { revision, name, .. }) => {
-                format!("kinescope get {path} {} -o yaml --at {revision}{reveal}{options}", object(name))
-            }
-            Some(View::History { name, .. }) => {
-                let key = match name.split_once('/') {
-                    Some((kind, _)) if !kind.is_empty() => "KEY".to_owned(),
-                    _ => shell_word(name),
-                };
-                format!("kinescope log {path} {key}")
-            }
-        }
-    }
-
-    /// The completions of the palette: what is typed leads to these.
-    pub fn completions(&self, typed: &str) -> Vec<String> {
-        const SCREENS: [&str; 13] = [
-            "overview", "keys", "leases", "sizes", "search", "diff", "health", "evidence", "stores", "convert",
-            "recover", "help", "q",
-        ];
-        let word = typed.split_whitespace().next().unwrap_or_default().to_lowercase();
-        if typed.trim_start().contains(' ') {
-            return Vec::new();
-        }
-        let mut scored: Vec<(u8, usize, String)> = Vec::new();
-        let mut add = |full: &str, names: &[&str]| {
-            let score = |name: &&str| match () {
-                () if *name == word => Some(0),
-                () if name.starts_with(&word) => Some(1),
-                () if name.contains(&word) => Some(2),
-                () if is_fuzzy(&word, name) => Some(3),
-                () => None,
-            };
-            if let Some(score) = names.iter().filter_map(score).min() {
-                scored.push((score, scored.len(), full.to_owned()));
-            }
-        };
-        for kind in self.opened().map_or(&[] as &[_], |opened| &opened.kinds) {
-            let mut names: Vec<&str> = vec![&kind.full];
-            names.extend(kind.aliases.iter().map(String::as_str));
-            add(&kind.full, &names);
-        }
-        SCREENS.iter().for_each(|screen| add(screen, &[screen]));
-        scored.sort();
-        scored.into_iter().map(|(_, _, name)| name).collect()
     }
 }

@@ -2,11 +2,11 @@
 
 use super::{Asks, ask_top, export, keep_in_view, new_ticket, refuse, relatives, store_dialog, to_moment};
 use crate::tui::ask::{Answer, Ask, Target};
-use crate::tui::state::{ListOf, Moment, Phase, Screen, State, View};
+use crate::tui::state::{Moment, Phase, Screen, State, View};
 use crate::tui::worker::{Ticket, UNASKED};
 
-/// The store has answered.
-pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
+/// What an answer does.
+pub(super) fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
     if let Answer::Progress(told) = answer {
         state.progress = Some((ticket, told));
         return Asks::new();
@@ -16,6 +16,9 @@ pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
     }
     if ticket == UNASKED {
         return about_the_store(state, answer);
+    }
+    if let Answer::Arranged(arranged) = answer {
+        return super::arrange::answered(state, ticket, arranged);
     }
     if state.moment_asked == Some(ticket) {
         state.moment_asked = None;
@@ -30,6 +33,13 @@ pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
             }
             _ => Asks::new(),
         };
+    }
+    if state.paths_asked == Some(ticket) {
+        state.paths_asked = None;
+        if let Answer::Paths(asked, names) = answer {
+            super::paths::answered(state, &asked, &names);
+        }
+        return Asks::new();
     }
     if let Some((_, name)) = state.owner_asked.take_if(|(own, _)| *own == ticket) {
         return relatives::answered(state, answer, name);
@@ -74,11 +84,7 @@ pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
     };
     let waits = |screen: &Screen| screen.waiting == Some(ticket) || is_diff(screen);
     let Some(screen) = state.stack.iter_mut().find(|screen| waits(screen)) else { return Asks::new() };
-    let columns = match (&screen.view, &answer) {
-        (View::List { of: ListOf::Kind(kind), .. }, Answer::List(_)) => state.start.config.columns.get(kind),
-        _ => None,
-    };
-    take(screen, answer, columns.map(Vec::as_slice));
+    take(screen, answer);
     keep_in_view(state);
     match state.top().map(|screen| &screen.view) {
         Some(View::Overview { .. }) if is_top => store_dialog::after_overview(state),
@@ -111,10 +117,7 @@ fn about_the_store(state: &mut State, answer: Answer) -> Asks {
     }
 }
 
-fn take(screen: &mut Screen, mut answer: Answer, columns: Option<&[String]>) {
-    if let (Answer::List(list), Some(columns)) = (&mut answer, columns) {
-        list.arrange(columns);
-    }
+fn take(screen: &mut Screen, answer: Answer) {
     if !matches!(answer, Answer::Diff(_)) {
         screen.waiting = None;
         screen.loaded = true;

@@ -160,6 +160,7 @@ pub(super) fn pressed(state: &mut State, key: &KeyEvent, name: &str) -> Asks {
         }
         Action::Up => dialog.top = dialog.top.saturating_sub(1),
         Action::Down => dialog.top = (dialog.top + 1).min(last),
+        Action::Complete => return super::paths::complete(state),
         Action::Clear => dialog.path.clear(),
         Action::Overwrite => {
             dialog.force = !dialog.force;

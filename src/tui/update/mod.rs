@@ -1,20 +1,21 @@
 //! What actions and answers do to the state. Nothing here waits, draws or reads: questions to the store are handed back.
 
 mod answers;
+mod arrange;
 mod columns;
 mod compare;
 mod export;
+mod paths;
 mod prompt;
 mod reading;
 mod relatives;
 mod store_dialog;
+mod table;
 mod timeline;
-
-pub use answers::answered;
 
 use ratatui::crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 
-use super::ask::{Ask, Target};
+use super::ask::{Answer, Ask, Target};
 use super::keys::{self, Action, Found, Place};
 use super::state::{Grid, ListOf, Phase, Prompt, PromptFor, Reading, Said, Screen, State, View};
 use super::views::layout;
@@ -28,6 +29,12 @@ const WHEEL: usize = 3;
 
 /// A key was pressed.
 pub fn pressed(state: &mut State, key: &KeyEvent) -> Asks {
+    let mut asks = taken(state, key);
+    asks.extend(arrange::ask(state));
+    asks
+}
+
+fn taken(state: &mut State, key: &KeyEvent) -> Asks {
     let name = keys::name(key);
     state.said = None;
     if name == "ctrl-c" {
@@ -75,8 +82,21 @@ pub fn pressed(state: &mut State, key: &KeyEvent) -> Asks {
     }
 }
 
+/// The store has answered.
+pub fn answered(state: &mut State, ticket: Ticket, answer: Answer) -> Asks {
+    let mut asks = answers::answered(state, ticket, answer);
+    asks.extend(arrange::ask(state));
+    asks
+}
+
 /// The mouse was used.
 pub fn moused(state: &mut State, mouse: &MouseEvent) -> Asks {
+    let mut asks = pointed(state, mouse);
+    asks.extend(arrange::ask(state));
+    asks
+}
+
+fn pointed(state: &mut State, mouse: &MouseEvent) -> Asks {
     let is_free =
         state.help.is_none() && state.prompt.is_none() && state.dialog.is_none() && state.store_dialog.is_none();
     let action = match mouse.kind {
@@ -141,6 +161,9 @@ pub(super) fn refuse(state: &mut State, text: impl Into<String>) {
 
 /// Does what the user wants.
 pub fn act(state: &mut State, action: Action) -> Asks {
+    if arrange::waits(state, action) {
+        return Asks::new();
+    }
     match action {
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::First | Action::Last => {
             go(state, action)
@@ -163,9 +186,9 @@ pub fn act(state: &mut State, action: Action) -> Asks {
             if what == PromptFor::Time { timeline::ask(state) } else { Asks::new() }
         }
         Action::Next | Action::Previous => reading::next_match(state, action == Action::Next),
-        Action::Sort | Action::SortBy(_) => sort(state, action),
-        Action::AllNamespaces | Action::OneNamespace => namespace(state, action),
-        Action::Deleted | Action::Wide | Action::Managed | Action::Reveal => toggle(state, action),
+        Action::Sort | Action::SortBy(_) => table::sort(state, action),
+        Action::AllNamespaces | Action::OneNamespace => table::namespace(state, action),
+        Action::Deleted | Action::Wide | Action::Managed | Action::Reveal => table::toggle(state, action),
         Action::Difference | Action::History => history(state),
         Action::Fold => reading::fold(state),
         Action::FoldAll => reading::fold_all(state),
@@ -198,6 +221,7 @@ pub fn act(state: &mut State, action: Action) -> Asks {
         Action::Export => export::open(state),
         // These are of the dialog, which takes its keys itself.
         Action::Write
+        | Action::Complete
         | Action::Form
         | Action::WithSecrets
         | Action::WithNeeds
@@ -222,6 +246,7 @@ pub(super) fn show(state: &mut State, view: View) -> Asks {
         say(state, "this is it already");
         return Asks::new();
     }
+    state.later.clear();
     state.stack.push(Screen::new(view));
     ask_top(state)
 }
@@ -394,6 +419,7 @@ pub(super) fn show_kind(state: &mut State, kind: String) -> Asks {
 }
 
 fn back(state: &mut State) -> Asks {
+    state.later.clear();
     let height = layout::rows(state);
     if let Some(grid) = state.stack.last_mut().and_then(Screen::grid_mut).filter(|grid| !grid.filter.is_empty()) {
         grid.filter.clear();
@@ -418,87 +444,6 @@ fn back(state: &mut State) -> Asks {
         asks.extend(ask_top(state));
     }
     asks
-}
-
-fn sort(state: &mut State, action: Action) -> Asks {
-    let height = layout::rows(state);
-    let Some(grid) = state.stack.last_mut().and_then(Screen::grid_mut) else { return Asks::new() };
-    match action {
-        Action::SortBy(letter) if !grid.sort_by(letter) => {
-            refuse(state, format!("no column begins with {letter}; o sorts by the next one"));
-            return Asks::new();
-        }
-        Action::SortBy(_) => {}
-        _ => grid.sort_next(),
-    }
-    grid.keep_in_view(height);
-    let heading = |(at, turned): (usize, bool)| {
-        let name = grid.list.columns.get(at).cloned().unwrap_or_default();
-        format!("sorted by {name}{}", if turned { ", turned around" } else { "" })
-    };
-    let told = grid.sort.map_or("in the order of the store".to_owned(), heading);
-    say(state, told);
-    Asks::new()
-}
-
-fn namespace(state: &mut State, action: Action) -> Asks {
-    let height = layout::rows(state);
-    let own = state.top().and_then(Screen::grid).and_then(Grid::selected).and_then(|row| row.namespace.clone());
-    let wanted = match (action, own) {
-        (Action::AllNamespaces, _) => None,
-        (_, Some(own)) => Some(own),
-        (_, None) => {
-            refuse(state, "what is under the cursor is in no namespace");
-            return Asks::new();
-        }
-    };
-    let told =
-        wanted.as_ref().map_or("all namespaces".to_owned(), |name| format!("only namespace {name}; 0 shows all"));
-    state.namespace.clone_from(&wanted);
-    if let Some(grid) = state.stack.last_mut().and_then(Screen::grid_mut) {
-        grid.namespace = wanted;
-        grid.refresh();
-        grid.keep_in_view(height);
-    }
-    say(state, told);
-    Asks::new()
-}
-
-fn toggle(state: &mut State, action: Action) -> Asks {
-    let told = match (action, state.stack.last_mut().map(|screen| &mut screen.view)) {
-        (Action::Deleted, Some(View::List { deleted, .. })) => {
-            *deleted = !*deleted;
-            if *deleted { "with what is deleted" } else { "without what is deleted" }
-        }
-        (Action::Wide, Some(View::List { wide, .. })) => {
-            *wide = !*wide;
-            if *wide { "with the columns of -o wide" } else { "with the usual columns" }
-        }
-        (Action::Managed, Some(View::Object { managed, .. })) => {
-            *managed = !*managed;
-            if *managed { "with metadata.managedFields" } else { "without metadata.managedFields" }
-        }
-        (Action::Reveal, _) => {
-            state.reveal = !state.reveal;
-            if state.reveal { "secret values are shown; x masks them" } else { "secret values are masked" }
-        }
-        _ => return Asks::new(),
-    };
-    say(state, told);
-    if action != Action::Reveal {
-        return ask_top(state);
-    }
-    match state.stack.last_mut().map(|screen| &mut screen.view) {
-        Some(View::History { asked, .. }) => asked.1 = -1,
-        // What differs is the same; only its text is another.
-        Some(View::Compare(differences)) => {
-            differences.asked.1 = None;
-            state.stack.iter_mut().rev().skip(1).for_each(|screen| screen.loaded = false);
-            return compare::ask_one(state);
-        }
-        _ => {}
-    }
-    ask_anew(state)
 }
 
 fn history(state: &mut State) -> Asks {

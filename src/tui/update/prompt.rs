@@ -35,6 +35,7 @@ pub(super) fn typed(state: &mut State, key: &KeyEvent, name: &str) -> Asks {
             prompt.chosen = None;
         }
         ("ctrl-u", _) => prompt.text.clear(),
+        ("tab", _) if prompt.what == PromptFor::Compare => return super::paths::complete(state),
         _ if prompt.what == PromptFor::Time && timeline::moved(state, &mut prompt, name) => {}
         ("tab" | "down", _) if prompt.what == PromptFor::Palette => choose(state, &mut prompt, true),
         ("up", _) if prompt.what == PromptFor::Palette => choose(state, &mut prompt, false),

@@ -23,7 +23,7 @@ pub(super) fn answered(state: &mut State, answer: Answer, name: String) -> Asks 
     let Some(Screen { view: View::Object { key, revision, .. }, .. }) = state.top() else { return Asks::new() };
     let (own_key, own_revision) = (*key, *revision);
     match owners.rows.as_slice() {
-        [] => refuse(state, owners.empty),
+        [] => refuse(state, owners.empty.clone()),
         [row] => match &row.target {
             Target::Key { key, revision, name } => {
                 let view = View::Object {

@@ -46,6 +46,7 @@ pub(super) fn pressed(state: &mut State, key: &KeyEvent, name: &str) -> Asks {
             return Asks::new();
         }
     };
+    let last = super::layout::last_report_line(state);
     let Some(dialog) = state.store_dialog.as_mut() else { return Asks::new() };
     let asked = dialog.asked.map(|(ticket, _)| (ticket, Ask::GiveUp(ticket)));
     if dialog.is_writing() && !matches!(action, Action::Back | Action::Up | Action::Down) {
@@ -61,9 +62,9 @@ pub(super) fn pressed(state: &mut State, key: &KeyEvent, name: &str) -> Asks {
         }
         Action::Up => dialog.top = dialog.top.saturating_sub(1),
         Action::Down => {
-            let last = dialog.told.as_ref().map_or(0, |told| told.len().saturating_sub(1));
             dialog.top = (dialog.top + 1).min(last);
         }
+        Action::Complete => return super::paths::complete(state),
         Action::Clear => dialog.job.path.clear(),
         Action::Overwrite => dialog.job.force = !dialog.job.force,
         Action::Form => {

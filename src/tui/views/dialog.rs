@@ -2,6 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::line;
@@ -13,23 +14,19 @@ use crate::tui::theme::Theme;
 /// Lines of command lines at the bottom.
 const COMMANDS: usize = 4;
 
-/// A line of the plan.
-pub enum PlanLine<'d> {
-    /// It goes.
-    Goes(&'d str),
-    /// It does not.
-    Left(&'d str),
-    /// Worth knowing.
-    Warning(&'d str),
-}
-
-/// The lines of a plan, in order.
-pub fn plan_lines(dialog: &Dialog) -> Vec<PlanLine<'_>> {
+/// The lines of a plan, in order: what does not go, what is worth knowing, what goes.
+pub fn plan_lines(dialog: &Dialog, theme: Theme, columns: usize) -> Vec<Line<'static>> {
     let Some(planned) = &dialog.planned else { return Vec::new() };
-    let goes = planned.goes.iter().map(|text| PlanLine::Goes(text));
-    let left = planned.left_out.iter().map(|text| PlanLine::Left(text));
-    let warnings = planned.warnings.iter().map(|text| PlanLine::Warning(text));
-    left.chain(warnings).chain(goes).collect()
+    let parts = [
+        ('-', &planned.left_out, theme.bad()),
+        ('!', &planned.warnings, theme.warning()),
+        ('+', &planned.goes, Style::new()),
+    ];
+    let told = |(sign, texts, style): (char, &Vec<String>, Style)| -> Vec<Line<'static>> {
+        let lines = texts.iter().flat_map(|text| wrapped(&format!("{sign} {text}"), columns.saturating_sub(1)));
+        lines.map(|text| Line::styled(format!(" {text}"), style)).collect()
+    };
+    parts.into_iter().flat_map(told).collect()
 }
 
 /// Draws it.
@@ -56,7 +53,7 @@ pub fn draw(state: &State, dialog: &Dialog, theme: Theme, frame: &mut Frame<'_>,
         ]),
         Line::default(),
         path_line(dialog, theme, columns),
-        fact("form", dialog.export.form.told(), "tab", theme, columns),
+        fact("form", dialog.export.form.told(), "ctrl-f", theme, columns),
         fact("secrets", secrets(dialog), "ctrl-x", theme, columns),
         fact("needs", needs(dialog), "ctrl-n", theme, columns),
         fact("overwrite", yes(dialog.force), "ctrl-o", theme, columns),
@@ -117,28 +114,22 @@ const fn secrets(dialog: &Dialog) -> &'static str {
 const fn needs(dialog: &Dialog) -> &'static str {
     match (dialog.export.form, dialog.export.with_deps) {
         (crate::tui::ask::Form::Yaml, _) => "only in the other forms",
-        (_, true) => "what the objects need goes too: namespaces, ConfigMaps, volumes, accounts",
+        (_, true) => "what they need goes too: namespaces, ConfigMaps, volumes",
         (_, false) => "the objects alone",
     }
 }
 
 fn plan(dialog: &Dialog, theme: Theme, columns: usize, room: usize) -> Vec<Line<'static>> {
-    let all = plan_lines(dialog);
-    let count = all.len();
-    let mut lines: Vec<Line<'static>> = all
-        .into_iter()
-        .skip(dialog.top)
-        .take(room)
-        .map(|line| match line {
-            PlanLine::Goes(text) => Line::raw(fit(&format!(" + {text}"), columns)),
-            PlanLine::Left(text) => Line::styled(fit(&format!(" - {text}"), columns), theme.bad()),
-            PlanLine::Warning(text) => Line::styled(fit(&format!(" ! {text}"), columns), theme.warning()),
-        })
-        .collect();
-    let below = count.saturating_sub(dialog.top + room);
+    part_of(plan_lines(dialog, theme, columns), dialog.top, room, theme)
+}
+
+/// The lines that have room, from one on; how many more there are stands below them.
+pub(super) fn part_of(all: Vec<Line<'static>>, top: usize, room: usize, theme: Theme) -> Vec<Line<'static>> {
+    let below = all.len().saturating_sub(top + room);
+    let mut lines: Vec<Line<'static>> = all.into_iter().skip(top).take(room).collect();
     if below > 0 && !lines.is_empty() {
         lines.pop();
-        lines.push(Line::styled(format!("   and {} more: down shows them", below + 1), theme.dim()));
+        lines.push(Line::styled(format!("   and {} more lines: down shows them", below + 1), theme.dim()));
     }
     lines
 }
@@ -156,32 +147,43 @@ fn command_lines(state: &State, dialog: &Dialog, columns: usize) -> Vec<String> 
     lines
 }
 
-/// A text in lines of so many columns, cut at spaces where there are some.
+/// A text in lines of so many columns, cut at spaces where there are some; what goes on is indented a little further.
 pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(10);
-    let mut lines: Vec<String> = vec![String::new()];
-    for word in text.split(' ') {
+    let indent = text.len() - text.trim_start_matches(' ').len();
+    let indent = indent.min(columns / 2);
+    let mut lines: Vec<String> = vec![" ".repeat(indent)];
+    for (nth, word) in text.trim_start_matches(' ').split(' ').enumerate() {
         let Some(last) = lines.last_mut() else { continue };
-        if last.is_empty() {
+        if nth == 0 {
             last.push_str(word);
         } else if width(last) + 1 + width(word) <= columns {
             last.push(' ');
             last.push_str(word);
         } else {
-            lines.push(format!("  {word}"));
+            lines.push(format!("{}{word}", " ".repeat(indent + 2)));
         }
     }
-    // A word that is longer than a line goes on in the next one.
-    let mut cut = Vec::new();
-    for line in lines {
-        let mut rest = line.as_str();
-        while width(rest) > columns {
-            let at = rest.char_indices().take_while(|(at, _)| width(rest.get(..*at).unwrap_or("")) < columns).last();
-            let Some((before, after)) = at.and_then(|(at, _)| rest.split_at_checked(at.max(1))) else { break };
-            cut.push(before.to_owned());
-            rest = after;
+    lines.iter().flat_map(|line| cut(line.trim_end(), columns)).collect()
+}
+
+/// A word that is longer than a line goes on in the next one.
+fn cut(line: &str, columns: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut rest = line;
+    while width(rest) > columns {
+        let mut used = 0;
+        let end = rest.char_indices().find(|(_, c)| {
+            used += crate::tui::text::width(c.encode_utf8(&mut [0; 4]));
+            used > columns
+        });
+        let Some((before, after)) = end.and_then(|(at, _)| rest.split_at_checked(at)) else { break };
+        if before.is_empty() {
+            break;
         }
-        cut.push(rest.to_owned());
+        lines.push(before.to_owned());
+        rest = after;
     }
-    cut
+    lines.push(rest.to_owned());
+    lines
 }

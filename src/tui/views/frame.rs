@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
 
 use crate::render;
-use crate::tui::keys::{Binding, KEYS};
+use crate::tui::keys::{Binding, KEYS, Place};
 use crate::tui::state::{Phase, PromptFor, State, View};
 use crate::tui::text::{fit, fit_end, padded, width};
 use crate::tui::theme::Theme;
@@ -78,12 +78,29 @@ fn cluster(state: &State) -> Option<String> {
 /// How many findings there are, notes not counted.
 fn findings(state: &State) -> Option<usize> {
     overview(state)?;
-    Some(state.findings().iter().filter(|finding| finding.severity < crate::tui::ask::Severity::Note).count())
+    Some(state.findings().iter().filter(|(finding, _)| finding.severity < crate::tui::ask::Severity::Note).count())
 }
 
 /// The line below the header.
 pub fn rule(theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Line::styled("─".repeat(usize::from(area.width)), theme.dim()), area);
+}
+
+/// What is being worked out, and for how long; what takes no time needs no word.
+fn busy(state: &State) -> Option<String> {
+    if !state.is_waiting() || state.waited < 2 {
+        return None;
+    }
+    let dialog = state.store_dialog.as_ref().and_then(|dialog| dialog.asked).map(|(ticket, _)| ticket);
+    let waiting = dialog.or_else(|| state.top().and_then(|screen| screen.waiting));
+    let told = state.progress.as_ref().filter(|(ticket, _)| Some(*ticket) == waiting);
+    let what = match told {
+        _ if matches!(state.phase, Phase::Opening) => "opening",
+        Some((_, told)) => told.as_str(),
+        None if waiting.is_none() && state.is_arranging() => "arranging rows",
+        None => "reading",
+    };
+    Some(format!("{what} · {}.{} s", state.waited / 10, state.waited % 10))
 }
 
 /// The line at the bottom: what is typed, what was said, or the keys that work here.
@@ -100,9 +117,11 @@ pub fn footer(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         let room = columns.saturating_sub(width(sign) + 2);
         let typed = fit_end(&prompt.text, room);
         let at = area.x + (width(sign) + width(&typed)).min(columns.saturating_sub(1)) as u16;
+        let busy = busy(state);
         let hint = match (prompt.what, prompt.text.is_empty()) {
+            _ if busy.is_some() => busy.as_deref().unwrap_or_default(),
             (PromptFor::Time, true) => "1200 or 2026-01-02T15:04:05Z; left, right pick; enter",
-            (PromptFor::Compare, true) => "a revision, a time, or a path, also PATH@REVISION",
+            (PromptFor::Compare, true) => "a revision, a time, or a path, also PATH@REVISION; tab",
             (PromptFor::Search, true) => "text or a regular expression, in keys and in objects as YAML",
             (PromptFor::Find, true) => "text, !text, -f letters; esc takes it away",
             (PromptFor::Palette, true) => "a kind and a namespace, or keys, leases, health, q; tab completes",
@@ -114,28 +133,22 @@ pub fn footer(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         frame.set_cursor_position((at, area.y));
         return;
     }
-    if let Some(said) = &state.said {
+    let busy = busy(state);
+    // Why something does not work is worth more than how far something else is.
+    if let Some(said) = state.said.as_ref().filter(|said| said.is_refusal || busy.is_none()) {
         let style = if said.is_refusal { theme.warning() } else { Style::new() };
         frame.render_widget(Line::styled(format!(" {}", fit(&said.text, columns.saturating_sub(2))), style), area);
         return;
     }
-    // What takes no time needs no word.
-    if state.is_waiting() && state.waited > 1 {
-        let dialog = state.store_dialog.as_ref().and_then(|dialog| dialog.asked).map(|(ticket, _)| ticket);
-        let waiting = dialog.or_else(|| state.top().and_then(|screen| screen.waiting));
-        let told = state.progress.as_ref().filter(|(ticket, _)| Some(*ticket) == waiting);
-        let what = match told {
-            _ if matches!(state.phase, Phase::Opening) => "opening",
-            Some((_, told)) => told.as_str(),
-            None => "reading",
-        };
-        let (seconds, tenths) = (state.waited / 10, state.waited % 10);
-        let text = format!(" {what} · {seconds}.{tenths} s · esc back, q quit");
-        frame.render_widget(Line::styled(text, theme.dim()), area);
+    if let Some(busy) = busy {
+        frame.render_widget(Line::styled(format!(" {busy} · esc back, q quit"), theme.dim()), area);
         return;
     }
     frame.render_widget(hints(state, theme, columns), area);
 }
+
+/// What the first screen names before all else: where to go from here.
+const FIRST: [&str; 8] = ["open", "go to", "time", "diff", "search", "health", "bytes", "find"];
 
 fn hints(state: &State, theme: Theme, columns: usize) -> Line<'static> {
     let Some(place) = state.place() else { return Line::default() };
@@ -155,6 +168,9 @@ fn hints(state: &State, theme: Theme, columns: usize) -> Line<'static> {
     let (ends, mut rest): (Vec<&Binding>, Vec<&Binding>) =
         KEYS.iter().filter(fits).partition(|binding| ["keys", "quit", "close"].contains(&binding.short));
     rest.retain(|binding| !(is_first && binding.short == "back"));
+    if place == Place::Overview {
+        rest.sort_by_key(|binding| FIRST.iter().position(|short| *short == binding.short).unwrap_or(FIRST.len()));
+    }
     let first = |binding: &Binding| state.keymap.of(binding).first().cloned().unwrap_or_default();
     let size = |binding: &Binding| width(&first(binding)) + width(binding.short) + 3;
     let room = columns.saturating_sub(ends.iter().map(|binding| size(binding)).sum::<usize>());

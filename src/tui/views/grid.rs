@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
-use super::line;
+use super::{layout, line};
 use crate::render;
 use crate::tui::ask::{Compared, Row, Tone};
 use crate::tui::state::{Differences, Grid, ListOf, Screen, State, View};
@@ -19,11 +19,40 @@ const WIDEST: usize = 60;
 
 /// A table with its title above it.
 pub fn draw_titled(state: &State, screen: &Screen, grid: &Grid, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    frame.render_widget(title(state, screen, grid, theme, usize::from(area.width)), line(area, 0));
-    let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
-    draw(grid, screen.loaded || screen.waiting.is_none(), theme, frame, below);
+    let note = layout::note(state);
+    frame.render_widget(title(state, screen, grid, theme, usize::from(area.width), note.is_empty()), line(area, 0));
+    let above = note.len() as u16 + 1;
+    for (at, text) in (1..area.height).zip(note) {
+        frame.render_widget(Line::styled(format!(" {text}"), theme.dim()), line(area, at));
+    }
+    let detail = (layout::detail(state) as u16).min(area.height.saturating_sub(above));
+    let below = Rect { y: area.y + above, height: area.height.saturating_sub(above + detail), ..area };
+    let bottom = Rect { y: below.y + below.height, height: detail, ..area };
+    tell(grid, theme, frame, bottom);
+    draw(grid, (screen.loaded || screen.waiting.is_none()) && !grid.is_arranging(), theme, frame, below);
     if let View::List { of: ListOf::Stores, .. } = &screen.view {
         explain_stores(state, grid, theme, frame, below);
+    }
+}
+
+/// The line under the cursor, in full: its last columns often have no room.
+fn tell(grid: &Grid, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let Some(row) = grid.selected().filter(|_| area.height > 1) else { return };
+    super::frame::rule(theme, frame, line(area, 0));
+    let columns = usize::from(area.width).saturating_sub(2);
+    let Some((last, others)) = row.cells.split_last() else { return };
+    let others: Vec<&str> = others.iter().map(|cell| cell.text.as_str()).filter(|text| !text.is_empty()).collect();
+    let mut lines = vec![fit(&others.join("  "), columns)];
+    lines.extend(super::dialog::wrapped(&last.text, columns));
+    let room = usize::from(area.height) - 1;
+    if lines.len() > room {
+        lines.truncate(room);
+        if let Some(last) = lines.last_mut() {
+            *last = format!("{}…", fit(last, columns.saturating_sub(2)).trim_end_matches('…'));
+        }
+    }
+    for (at, text) in (1..area.height).zip(lines) {
+        frame.render_widget(Line::raw(format!(" {text}")), line(area, at));
     }
 }
 
@@ -51,7 +80,7 @@ fn explain_stores(state: &State, grid: &Grid, theme: Theme, frame: &mut Frame<'_
     }
 }
 
-fn title(state: &State, screen: &Screen, grid: &Grid, theme: Theme, columns: usize) -> Line<'static> {
+fn title(state: &State, screen: &Screen, grid: &Grid, theme: Theme, columns: usize, with_note: bool) -> Line<'static> {
     let name = match &screen.view {
         View::List { of: ListOf::Kind(kind), .. } => {
             let namespaced = grid.list.columns.first().is_some_and(|column| column == "NAMESPACE");
@@ -101,10 +130,10 @@ fn title(state: &State, screen: &Screen, grid: &Grid, theme: Theme, columns: usi
     if matches!(&screen.view, View::List { deleted: true, .. }) {
         more.push_str("  with deleted");
     }
-    if screen.waiting.is_some() && state.waited > 1 {
+    if (screen.waiting.is_some() || grid.is_arranging()) && state.waited > 1 {
         more.push_str("  …");
     }
-    let note = grid.list.note.as_deref().unwrap_or_default();
+    let note = grid.list.note.as_deref().filter(|_| with_note).unwrap_or_default();
     let left = format!(" {name}{count}");
     let room = columns.saturating_sub(width(&left) + width(&more) + 3);
     let note = if width(note) <= room { format!("  {note}") } else { format!("  {}", fit(note, room)) };
@@ -122,11 +151,12 @@ fn compared(differences: &Differences, found: &Compared, theme: Theme, columns: 
     let hidden = match (found.hidden, differences.noise) {
         (_, true) => " · with noise, n hides it".to_owned(),
         (0, false) => String::new(),
-        (hidden, false) => format!(" · {} differ in noise only, n shows", render::count(hidden as u64)),
+        (hidden, false) => format!(" · {} in noise only, n shows", render::count(hidden as u64)),
     };
     let filter = &differences.grid.filter;
-    let filter = if filter.is_empty() { String::new() } else { format!("  /{filter}") };
-    let right = format!("  {counts}{hidden}{filter}");
+    // What is filtered is worth more than what is hidden.
+    let more = if filter.is_empty() { hidden } else { format!("  /{filter}") };
+    let right = format!("  {counts}{more}");
     let left = format!(" {} → {}", found.old, found.new);
     let left = fit(&left, columns.saturating_sub(width(&right)).max(20));
     Line::from(vec![Span::styled(left, theme.strong()), Span::styled(right, theme.key())])
@@ -274,6 +304,11 @@ fn fitted(grid: &Grid, wide: &dyn Fn(usize) -> usize, room: usize) -> Vec<usize>
         None if is_graded => (1, LEAST),
         None => (name - 1, LEAST),
     };
+    if grid.list.columns.last().is_some_and(|column| column == "LINE") {
+        // The line that was found is worth more than where in which object.
+        let most = [(room * 2 / 5).max(24), usize::MAX, (room / 5).max(16), usize::MAX];
+        return widths.into_iter().zip(most).map(|(own, most)| own.min(most)).collect();
+    }
     if grid.list.columns.first().is_some_and(|column| column == "OBJECT") {
         // What became of an object is told in full beside the list; its name is not.
         return widths.into_iter().map(|own| own.min(room * 2 / 3)).collect();

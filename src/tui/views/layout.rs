@@ -2,8 +2,9 @@
 
 use ratatui::layout::Rect;
 
-use crate::tui::keys::{KEYS, Place};
+use crate::tui::keys::Place;
 use crate::tui::state::{Screen, State, View};
+use crate::tui::theme::Theme;
 
 /// The least columns and lines that make sense.
 pub const SMALLEST: (u16, u16) = (40, 10);
@@ -38,6 +39,37 @@ pub fn halves(body: Rect) -> (Rect, Rect) {
 /// Lines above the first row of a table, counted in the body: its title and its headings.
 const TITLE_AND_HEADINGS: usize = 2;
 
+/// Columns that a title mostly takes.
+const TITLE: usize = 32;
+/// From so many lines on there is room to tell the line under the cursor in full.
+const TALL: usize = 14;
+
+/// What to know about the table, in lines of its own where the title has no room for it.
+pub fn note(state: &State) -> Vec<String> {
+    const MOST: usize = 2;
+    let is_told = matches!(
+        state.top().map(Screen::place),
+        Some(Place::Sizes | Place::Leases | Place::Search | Place::Evidence | Place::Relatives)
+    );
+    let note = state.top().and_then(Screen::grid).and_then(|grid| grid.list.note.as_deref());
+    let columns = usize::from(state.size.0);
+    let has_room = |note: &str| crate::tui::text::width(note) + TITLE <= columns;
+    let Some(note) =
+        note.filter(|note| is_told && !has_room(note) && columns < usize::from(WIDE) && body(state) >= TALL)
+    else {
+        return Vec::new();
+    };
+    let mut lines = super::dialog::wrapped(note, usize::from(state.size.0).saturating_sub(2));
+    lines.truncate(MOST);
+    lines
+}
+
+/// Lines below a table that tell the line under the cursor in full, with the rule above them.
+pub fn detail(state: &State) -> usize {
+    let is_told = matches!(state.top().map(Screen::place), Some(Place::Search | Place::Evidence));
+    if is_told && body(state) >= TALL { 3 } else { 0 }
+}
+
 /// Lines of facts on the first screen.
 pub fn facts_lines(state: &State) -> usize {
     let Some(Screen { view: View::Overview { facts: Some(_), .. }, .. }) = state.top() else { return 0 };
@@ -61,7 +93,7 @@ pub fn rows(state: &State) -> usize {
         Some(Place::History | Place::Compare) => {
             usize::from(halves(body_area(state)).0.height).saturating_sub(TITLE_AND_HEADINGS)
         }
-        _ => body(state).saturating_sub(TITLE_AND_HEADINGS),
+        _ => body(state).saturating_sub(TITLE_AND_HEADINGS + note(state).len() + detail(state)),
     }
 }
 
@@ -70,7 +102,7 @@ pub fn first_row(state: &State) -> Option<usize> {
     state.top()?.grid()?;
     let above = match state.top().map(Screen::place) {
         Some(Place::Overview) => facts_lines(state) + 1,
-        _ => TITLE_AND_HEADINGS,
+        _ => TITLE_AND_HEADINGS + note(state).len(),
     };
     Some(usize::from(HEADER) + above)
 }
@@ -109,10 +141,20 @@ pub fn text_rows(state: &State) -> usize {
 
 /// The last line of an export's plan that can be the first one seen.
 pub fn last_plan_line(state: &State) -> usize {
-    state.dialog.as_ref().map_or(0, |dialog| super::dialog::plan_lines(dialog).len().saturating_sub(1))
+    let columns = usize::from(state.size.0).saturating_sub(2);
+    let lines = |dialog| super::dialog::plan_lines(dialog, Theme::Plain, columns).len();
+    state.dialog.as_deref().map_or(0, lines).saturating_sub(1)
+}
+
+/// The last line of what is told of a new store that can be the first one seen.
+pub fn last_report_line(state: &State) -> usize {
+    let columns = usize::from(state.size.0).saturating_sub(2);
+    let lines = |dialog| super::store_dialog::report_lines(dialog, Theme::Plain, columns).len();
+    state.store_dialog.as_deref().map_or(0, lines).saturating_sub(1)
 }
 
 /// The last line that help can begin with.
 pub fn last_help_line(state: &State) -> usize {
-    (KEYS.len() + super::help::LINES_AROUND).saturating_sub(body(state))
+    let columns = usize::from(state.size.0).saturating_sub(2);
+    super::help::lines(state, Theme::Plain, columns).len().saturating_sub(body(state))
 }

@@ -22,7 +22,8 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>) {
     let area = frame.area();
     if area.height < layout::SMALLEST.1 || area.width < layout::SMALLEST.0 {
         let text = format!("this terminal is too small: {} x {} is needed", layout::SMALLEST.0, layout::SMALLEST.1);
-        frame.render_widget(ratatui::widgets::Paragraph::new(text), area);
+        let text = ratatui::widgets::Paragraph::new(text).wrap(ratatui::widgets::Wrap { trim: true });
+        frame.render_widget(text, area);
         return;
     }
     frame::header(state, theme, frame, line(area, 0), line(area, 1));

@@ -13,7 +13,7 @@ use crate::tui::theme::Theme;
 
 /// Draws it.
 pub fn draw(state: &State, facts: Option<&Overview>, kinds: &Grid, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
-    let Some(facts) = facts else { return };
+    let Some(facts) = facts else { return opening(state, theme, frame, body) };
     let columns = usize::from(body.width);
     let mut lines =
         vec![whose(facts, theme), when(state, facts, theme), size(facts, theme), bytes(facts, theme, columns)];
@@ -30,6 +30,21 @@ pub fn draw(state: &State, facts: Option<&Overview>, kinds: &Grid, theme: Theme,
         return empty(state, theme, frame, below);
     }
     grid::draw(kinds, true, theme, frame, below);
+}
+
+/// While the rows are read: what is known already, and that this is no reason to wait for anything else.
+fn opening(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
+    let Some((engine, bytes)) = &state.glance else { return };
+    let lines = [
+        Line::styled(format!("  {engine}, {}", render::bytes(*bytes)), theme.strong()),
+        Line::default(),
+        Line::raw("  Every row is being read into an index: revisions, kinds and counts stand"),
+        Line::raw("  here in a moment, and what is wrong with the file a little later."),
+        Line::styled("  Nothing is written, and nothing is locked. q leaves at once.", theme.dim()),
+    ];
+    for (at, text) in (1..body.height).zip(lines) {
+        frame.render_widget(text, line(body, at));
+    }
 }
 
 /// A store without any change: nothing was ever written, or nothing of it can be read.
@@ -125,14 +140,16 @@ fn findings(state: &State, theme: Theme, columns: usize) -> Vec<Line<'static>> {
             Span::styled(format!("✓ {text}"), theme.good()),
         ])];
     }
-    let show = |(at, finding): (usize, &&Finding)| {
+    let show = |(at, (finding, count)): (usize, &(&Finding, usize))| {
         let (mark, style) = match finding.severity {
             Severity::Damage => ("! ", theme.bad()),
             Severity::Warning => ("! ", theme.warning()),
             Severity::Note => ("· ", theme.dim()),
         };
         let name = if at == 0 { " health   " } else { "          " };
-        let text = fit(&finding.text, columns.saturating_sub(13));
+        let times = if *count > 1 { format!(" · {} times", render::count(*count as u64)) } else { String::new() };
+        let room = columns.saturating_sub(13 + times.chars().count());
+        let text = format!("{}{times}", fit(&finding.text, room));
         Line::from(vec![Span::styled(name, theme.dim()), Span::styled(format!("{mark}{text}"), style)])
     };
     let mut lines: Vec<Line<'static>> = all.iter().take(layout::FINDINGS).enumerate().map(show).collect();
@@ -148,7 +165,7 @@ fn findings(state: &State, theme: Theme, columns: usize) -> Vec<Line<'static>> {
         ]));
     } else if let Some(more) = all.len().checked_sub(layout::FINDINGS).filter(|more| *more > 0) {
         lines.push(Line::from(vec![
-            Span::raw(format!("          and {more} more: ")),
+            Span::raw(format!("          and {} more: ", render::count(more as u64))),
             Span::styled("!", theme.key()),
             Span::raw(" shows them"),
         ]));

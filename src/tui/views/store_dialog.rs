@@ -5,11 +5,11 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::dialog::{fact, wrapped};
+use super::dialog::{fact, part_of, wrapped};
 use super::line;
 use crate::tui::ask::{Shape, Stage, Verb};
 use crate::tui::state::{State, StoreDialog};
-use crate::tui::text::{fit, fit_end, harmless, width};
+use crate::tui::text::{fit_end, harmless, width};
 use crate::tui::theme::Theme;
 
 /// Draws it.
@@ -35,7 +35,7 @@ pub fn draw(state: &State, dialog: &StoreDialog, theme: Theme, frame: &mut Frame
         ]),
         Line::default(),
         Line::from(vec![Span::styled(" to file    ", theme.dim()), Span::styled(typed.clone(), theme.strong())]),
-        fact("form", form(dialog), "tab", theme, columns),
+        fact("form", form(dialog), "ctrl-f", theme, columns),
         fact("how", how(dialog), "ctrl-n", theme, columns),
         fact("overwrite", yes, "ctrl-o", theme, columns),
         Line::default(),
@@ -49,7 +49,7 @@ pub fn draw(state: &State, dialog: &StoreDialog, theme: Theme, frame: &mut Frame
     let commands = wrapped(&command, columns);
     let bottom = usize::from(body.height).saturating_sub(commands.len() + 1);
     let room = bottom.saturating_sub(lines.len());
-    lines.extend(report(dialog, theme, columns, room));
+    lines.extend(part_of(report_lines(dialog, theme, columns), dialog.top, room, theme));
     for (at, text) in lines.into_iter().take(bottom).enumerate() {
         frame.render_widget(text, line(body, at as u16));
     }
@@ -87,23 +87,16 @@ const fn how(dialog: &StoreDialog) -> &'static str {
     }
 }
 
-fn report(dialog: &StoreDialog, theme: Theme, columns: usize, room: usize) -> Vec<Line<'static>> {
-    let Some(told) = &dialog.told else { return Vec::new() };
+/// What is told of the job, in lines of the terminal.
+pub(super) fn report_lines(dialog: &StoreDialog, theme: Theme, columns: usize) -> Vec<Line<'static>> {
     let style = |text: &str| match text.get(..1) {
         Some("-") => theme.bad(),
         Some("!") => theme.warning(),
         _ => Style::new(),
     };
-    let mut lines: Vec<Line<'static>> = told
-        .iter()
-        .skip(dialog.top)
-        .take(room)
-        .map(|text| Line::styled(format!(" {}", fit(text, columns)), style(text)))
-        .collect();
-    let below = told.len().saturating_sub(dialog.top + room);
-    if below > 0 && !lines.is_empty() {
-        lines.pop();
-        lines.push(Line::styled(format!("   and {} more: down shows them", below + 1), theme.dim()));
-    }
-    lines
+    let lines = |text: &String| -> Vec<Line<'static>> {
+        let lines = wrapped(text, columns.saturating_sub(1)).into_iter();
+        lines.map(|line| Line::styled(format!(" {line}"), style(text))).collect()
+    };
+    dialog.told.iter().flatten().flat_map(lines).collect()
 }

@@ -68,12 +68,13 @@ pub(super) fn evidence(opened: &Opened<'_>, errand: &Errand) -> Answer {
     if report.past.total() > 0 {
         notes.push(format!("beside the table {}", told(&report.past)));
     }
-    Answer::List(List {
+    let list = List {
         columns: ["GRADE", "KEY", "REVISION", "WHAT"].map(str::to_owned).to_vec(),
         rows: by_grade.into_values().flatten().collect(),
         note: Some(notes.join(" · ")),
         empty: "no row of either engine is in this file".to_owned(),
-    })
+    };
+    Answer::List(list.into())
 }
 
 fn lost_row(lost: &Lost, history: Option<&History>) -> Row {

@@ -1,5 +1,6 @@
 //! The life of one key: its changes, and what each of them changed.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -27,6 +28,7 @@ impl Reader {
         let changes: Vec<Change> =
             history.changes_of(key).filter(|change| change.revision.main <= revision).copied().collect();
         let stamps = moments::stamped(&objects, &changes);
+        let stamp_of: HashMap<i64, &Stamped> = stamps.iter().rev().map(|stamp| (stamp.revision, stamp)).collect();
         let secret = objects.is_secret(key);
         let mut rows = Vec::with_capacity(changes.len());
         let mut before: Option<Result<Value, ObjectError>> = None;
@@ -34,7 +36,7 @@ impl Reader {
             let tree = change.is_put().then(|| objects.tree(change, &objects.whole(change)).map(|(tree, _)| tree));
             let (who, what, tone) = told(change, before.as_ref(), tree.as_ref(), secret);
             let number = change.revision.main;
-            let stamp = stamps.iter().find(|stamp| stamp.revision == number);
+            let stamp = stamp_of.get(&number).copied();
             let cells = vec![
                 Cell::number(number.to_string(), number as f64),
                 Cell::number(time(stamp), stamp.map_or(0.0, |stamp| stamp.at.as_second() as f64)),

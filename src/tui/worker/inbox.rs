@@ -36,8 +36,8 @@ impl<'a> Inbox<'a> {
         }
     }
 
-    /// Whether a question waits: long work makes room for it.
-    pub(super) fn has_news(&self) -> bool {
+    /// Whether a question waits.
+    fn has_news(&self) -> bool {
         let mut waiting = self.waiting.borrow_mut();
         waiting.extend(self.asks.try_iter());
         !waiting.is_empty()

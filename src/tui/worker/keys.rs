@@ -95,7 +95,7 @@ impl Reader {
         }
         let note = match history.engine() {
             Engine::Kine => "kine keeps a time to live in each row, and counts anew from its start",
-            Engine::Etcd => "LEFT is from the last checkpoint; etcd counts on from there after its start",
+            Engine::Etcd => "LEFT is of the last checkpoint: etcd counts on from there when it starts",
         };
         List {
             columns: ["LEASE", "TTL", "LEFT", "KEYS", "FIRST KEY"].map(str::to_owned).to_vec(),

@@ -1,5 +1,6 @@
 //! The thread that reads: it opens the store, and answers what screens ask, so that the terminal never waits.
 
+mod arrange;
 mod changed;
 mod check;
 mod compare;
@@ -13,6 +14,7 @@ mod keys;
 mod object;
 mod overview;
 mod page;
+mod paths;
 mod relatives;
 mod search;
 mod sizes;
@@ -189,7 +191,7 @@ fn serve(
             }
             ask => {
                 let answer = safely(|| match reader {
-                    Some(reader) => reader.answer(&ask, inbox),
+                    Some(reader) => reader.answer(&ask),
                     None => Answer::Failed(no_store()),
                 });
                 if answers.send((ticket, answer)).is_err() {
@@ -207,9 +209,27 @@ fn serve(
 /// What takes long, on a thread of its own.
 fn long_answer(ask: &Ask, reader: Option<&Reader>, opened: &Opened<'_>, errand: &Errand) -> Answer {
     match (ask, reader) {
+        (Ask::Paths(typed), _) => Answer::Paths(typed.clone(), paths::paths(typed)),
         (Ask::Evidence, _) => evidence::evidence(opened, errand),
-        (Ask::Stores, _) => Answer::List(stores::stores(opened, reader, errand)),
+        (Ask::Stores, _) => Answer::List(stores::stores(opened, reader, errand).into()),
         (Ask::Job { job, stage }, _) => Answer::Did(job::run(opened, job, *stage, errand)),
+        (Ask::Arrange(wanted), _) => arrange::arrange(wanted, errand),
+        (Ask::Table { resource, at, deleted, wide, columns }, Some(reader)) => {
+            let wanted = tables::Wanted { at: *at, deleted: *deleted, wide: *wide, columns };
+            reader.table(resource, &wanted, errand)
+        }
+        (Ask::Keys { prefix, at }, Some(reader)) => Answer::List(reader.keys(prefix, *at).into()),
+        (Ask::Leases, Some(reader)) => Answer::List(reader.leases().into()),
+        (Ask::Sizes { by, within, at }, Some(reader)) => {
+            Answer::List(reader.sizes(*by, within.as_deref(), *at, errand).into())
+        }
+        (Ask::Search { pattern, history, namespace, at, reveal }, Some(reader)) => {
+            let wanted =
+                search::Wanted { pattern, history: *history, namespace: namespace.as_deref(), reveal: *reveal };
+            Answer::List(reader.search(&wanted, *at, errand).into())
+        }
+        (Ask::Health, Some(reader)) => Answer::Text(Box::new(reader.health())),
+        (Ask::History { key, at }, Some(reader)) => Answer::History(reader.changes(*key, *at).into()),
         (Ask::Compare(with), Some(reader)) => reader.compare(with, errand),
         (Ask::Owned { key, revision, at }, Some(reader)) => reader.owned(*key, *revision, *at, errand),
         (Ask::Timeline { columns }, Some(reader)) => Answer::Timeline(reader.timeline(*columns, errand)),
@@ -282,33 +302,31 @@ impl Reader {
         }
     }
 
-    fn answer(&self, ask: &Ask, inbox: &Inbox<'_>) -> Answer {
+    fn answer(&self, ask: &Ask) -> Answer {
         match ask {
             Ask::Overview { at } => Answer::Overview(Box::new(self.overview(*at))),
-            Ask::Table { resource, at, deleted, wide } => self.table(resource, *at, *deleted, *wide),
-            Ask::Keys { prefix, at } => Answer::List(self.keys(prefix, *at)),
-            Ask::Leases => Answer::List(self.leases()),
-            Ask::Sizes { by, within, at } => Answer::List(self.sizes(*by, within.as_deref(), *at)),
-            Ask::Search { pattern, history, namespace, at, reveal } => {
-                let wanted =
-                    search::Wanted { pattern, history: *history, namespace: namespace.as_deref(), reveal: *reveal };
-                Answer::List(self.search(&wanted, *at, inbox))
-            }
-            Ask::Health => Answer::Text(Box::new(self.health())),
             Ask::Object { key, revision, reveal, managed } => {
                 Answer::Text(Box::new(self.object(*key, *revision, *reveal, *managed)))
             }
             Ask::Page { key, revision, reveal } => Answer::Text(Box::new(self.page(*key, *revision, *reveal))),
-            Ask::History { key, at } => Answer::History(self.changes(*key, *at)),
             Ask::Diff { key, revision, reveal } => Answer::Diff(self.difference(*key, *revision, *reveal)),
-            Ask::Owners { key, revision, at } => Answer::Owners(self.owners(*key, *revision, *at)),
+            Ask::Owners { key, revision, at } => Answer::Owners(self.owners(*key, *revision, *at).into()),
             Ask::CompareOne { with, key, reveal } => Answer::Diff(self.compare_one(with, key, *reveal)),
             // These have threads of their own.
-            Ask::Compare(_)
+            Ask::Table { .. }
+            | Ask::Arrange(_)
+            | Ask::Keys { .. }
+            | Ask::Leases
+            | Ask::Sizes { .. }
+            | Ask::Search { .. }
+            | Ask::Health
+            | Ask::History { .. }
+            | Ask::Compare(_)
             | Ask::Owned { .. }
             | Ask::Timeline { .. }
             | Ask::Evidence
             | Ask::Stores
+            | Ask::Paths(_)
             | Ask::Job { .. }
             | Ask::Reopen(_)
             | Ask::GiveUp(_) => Answer::Failed(no_store()),

@@ -134,7 +134,7 @@ impl Reader {
             list.rows.push(self.owned_row(&objects, change, controlled, depth));
             push(&mut open, change, depth + 1);
         }
-        Answer::List(list)
+        Answer::List(list.into())
     }
 
     fn owned_row(&self, objects: &Objects<'_>, change: &Change, controlled: bool, depth: usize) -> Row {

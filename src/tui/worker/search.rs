@@ -3,12 +3,12 @@
 use rayon::prelude::*;
 
 use super::Reader;
-use super::inbox::Inbox;
+use super::errand::Errand;
 use crate::ops::grep::{self, Detail, Found, Match, Part, Pattern, Scope, Search, Space, Syntax, What};
 use crate::render;
 use crate::tui::ask::{Cell, List, Row, Tone};
 
-/// Changes that are searched before the inbox is looked at.
+/// Changes that are searched before it is asked whether somebody still waits.
 const BATCH: usize = 2048;
 /// Lines that are shown at most.
 const MOST: usize = 2000;
@@ -26,7 +26,7 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Reader {
-    pub(super) fn search(&self, wanted: &Wanted<'_>, at: Option<i64>, inbox: &Inbox<'_>) -> List {
+    pub(super) fn search(&self, wanted: &Wanted<'_>, at: Option<i64>, errand: &Errand) -> List {
         let columns = ["OBJECT", "REVISION", "FIELD", "LINE"].map(str::to_owned).to_vec();
         let mut list = List { columns, empty: "type what to look for".to_owned(), ..List::default() };
         if wanted.pattern.is_empty() {
@@ -44,6 +44,7 @@ impl Reader {
         let search = Search::new(&objects, pattern, what);
         let (mut masked, mut closed, mut seen) = (0_u64, 0_u64, 0);
         for batch in selected.changes.chunks(BATCH) {
+            errand.tell("searching", seen as u64, selected.changes.len() as u64);
             let found: Vec<Found> =
                 batch.par_iter().map_init(Space::default, |space, change| search.search(change, space)).collect();
             seen += batch.len();
@@ -61,7 +62,7 @@ impl Reader {
                     list.rows.push(Row { cells, target, tone, namespace });
                 }
             }
-            if list.rows.len() >= MOST || inbox.has_news() {
+            if list.rows.len() >= MOST || !errand.goes_on() {
                 break;
             }
         }

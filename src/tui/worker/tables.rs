@@ -1,6 +1,7 @@
 //! The table of a kind: kubectl's columns, and what only the store knows.
 
 use super::Reader;
+use super::errand::Errand;
 use crate::kube::columns::{self, Cell as KubeCell};
 use crate::kube::selector::LabelSelector;
 use crate::model::{Change, KeyState};
@@ -8,8 +9,24 @@ use crate::ops::objects::Objects;
 use crate::render;
 use crate::tui::ask::{Answer, Cell, List, Row, Target, Tone, Trouble};
 
+/// Objects that are read before it is asked whether somebody still waits.
+const BATCH: usize = 8192;
+
+/// What of a kind is shown.
+pub(super) struct Wanted<'a> {
+    /// The moment.
+    pub at: Option<i64>,
+    /// Deleted ones too, as they last were.
+    pub deleted: bool,
+    /// The columns of `-o wide`.
+    pub wide: bool,
+    /// Only these columns; all where there are none.
+    pub columns: &'a [String],
+}
+
 impl Reader {
-    pub(super) fn table(&self, resource: &str, at: Option<i64>, deleted: bool, wide: bool) -> Answer {
+    pub(super) fn table(&self, resource: &str, wanted: &Wanted<'_>, errand: &Errand) -> Answer {
+        let &Wanted { at, deleted, wide, columns: chosen } = wanted;
         let objects = self.objects(at);
         let resource = match objects.registry().find(resource) {
             Ok(resource) => resource,
@@ -37,26 +54,40 @@ impl Reader {
             server_minor: u32::from(objects.minor().0.number()),
             ..columns::Options::at(now.unwrap_or_default())
         };
-        let mut failed = Vec::new();
-        let table = render::objects_table(&objects, resource, &changes, &options, &mut failed);
-        let mut columns: Vec<String> = table.columns.iter().map(ToString::to_string).collect();
+        let mut columns: Vec<String> = Vec::new();
+        let mut rows = Vec::with_capacity(changes.len());
+        // A kind without objects has its columns too.
+        let none: [&[&Change]; 1] = [&[]];
+        let batches: Vec<&[&Change]> = changes.chunks(BATCH).collect();
+        let batches = if batches.is_empty() { &none[..] } else { &batches };
+        for (nth, batch) in batches.iter().enumerate() {
+            if !errand.goes_on() {
+                break;
+            }
+            errand.tell("reading objects", (nth * BATCH) as u64, changes.len() as u64);
+            let mut failed = Vec::new();
+            let table = render::objects_table(&objects, resource, batch, &options, &mut failed);
+            if columns.is_empty() {
+                columns = table.columns.iter().map(ToString::to_string).collect();
+            }
+            for row in table.rows {
+                let Some(change) = batch.get(row.object) else { continue };
+                let place = nth * BATCH + row.object;
+                let tombstone = place.checked_sub(live).and_then(|at| gone.get(at)).map(|(_, tombstone)| *tombstone);
+                let mut made = self.row(&objects, change, row.cells.iter().map(cell).collect());
+                if let Some(tombstone) = tombstone {
+                    made.tone = Tone::Deleted;
+                    let at = tombstone.revision.main;
+                    made.cells.push(Cell::number(format!("revision {at}"), at as f64));
+                } else if deleted {
+                    made.cells.push(Cell::text(""));
+                }
+                rows.push(made);
+            }
+        }
         columns.extend(["CHANGES".to_owned(), "SIZE".to_owned()]);
         if deleted {
             columns.push("DELETED AT".to_owned());
-        }
-        let mut rows = Vec::with_capacity(table.rows.len());
-        for row in table.rows {
-            let Some(change) = changes.get(row.object) else { continue };
-            let tombstone = row.object.checked_sub(live).and_then(|at| gone.get(at)).map(|(_, tombstone)| *tombstone);
-            let mut made = self.row(&objects, change, row.cells.iter().map(cell).collect());
-            if let Some(tombstone) = tombstone {
-                made.tone = Tone::Deleted;
-                let at = tombstone.revision.main;
-                made.cells.push(Cell::number(format!("revision {at}"), at as f64));
-            } else if deleted {
-                made.cells.push(Cell::text(""));
-            }
-            rows.push(made);
         }
         let plural = &resource.plural;
         let mut empty = format!("no {plural} at this moment");
@@ -68,7 +99,9 @@ impl Reader {
             (0, Some(now)) => Some(format!("ages count from {now:.0}")),
             (0, None) => None,
         };
-        Answer::List(List { columns, rows, note, empty })
+        let mut list = List { columns, rows, note, empty };
+        list.arrange(chosen);
+        Answer::List(list.into())
     }
 
     /// The last puts of keys that are deleted, with their tombstones.
