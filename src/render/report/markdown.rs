@@ -95,8 +95,9 @@ fn findings(found: &[Told], out: &mut String) {
     }
     for one in found {
         out.push_str(&format!("- **{}** `{}` {}.", severity(one.severity), one.id, plain(&one.text)));
-        for more in [&one.place, &one.hint].into_iter().filter(|more| !more.is_empty()) {
-            out.push_str(&format!(" {}", plain(more)));
+        for (before, more) in [(" ", &one.place), (" → ", &one.hint)].into_iter().filter(|(_, more)| !more.is_empty())
+        {
+            out.push_str(&format!("{before}{}", plain(more)));
         }
         out.push('\n');
     }
