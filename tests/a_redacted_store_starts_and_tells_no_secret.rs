@@ -127,15 +127,17 @@ fn objects(store: &Path, token: &[&str]) -> BTreeMap<String, (Value, Value)> {
     named.collect()
 }
 
+/// Real stores of all engines: their archive, their name in it, and what opens their encrypted values.
+const STORES: [(&str, &str, &[&str]); 4] = [
+    ("kine-0.16", "final", &["--token", "fixture0011"]),
+    ("kine-0.11", "final/state.db", &["--token", "fixture0014"]),
+    ("etcd-3.6", "middle.snapshot", &["--token", "fixture0012"]),
+    ("etcd-3.5", "final.etcd", &["--token", "fixture0013"]),
+];
+
 #[test]
 fn no_secret_is_left_in_any_form_and_the_engines_start() {
-    let stores = [
-        ("kine-0.16", "final", &["--token", "fixture0011"][..]),
-        ("kine-0.11", "final/state.db", &["--token", "fixture0014"]),
-        ("etcd-3.6", "middle.snapshot", &["--token", "fixture0012"]),
-        ("etcd-3.5", "final.etcd", &["--token", "fixture0013"]),
-    ];
-    for (archive, name, token) in stores {
+    for (archive, name, token) in STORES {
         let dir = tempfile::tempdir().unwrap();
         let source = planted(&unpacked(archive).join(name), dir.path(), token);
         let target = dir.path().join("target");
@@ -255,13 +257,7 @@ fn what_stays_closed_is_noise_of_the_same_length_and_named() {
 /// Names that a cluster's users gave, and those made of them, with what becomes of them.
 #[test]
 fn names_become_others_and_all_that_refers_to_them_follows() {
-    let stores = [
-        ("kine-0.16", "final", &["--token", "fixture0011"][..]),
-        ("kine-0.11", "final/state.db", &["--token", "fixture0014"]),
-        ("etcd-3.6", "middle.snapshot", &["--token", "fixture0012"]),
-        ("etcd-3.5", "final.etcd", &["--token", "fixture0013"]),
-    ];
-    for (archive, name, token) in stores {
+    for (archive, name, token) in STORES {
         let dir = tempfile::tempdir().unwrap();
         let source = planted(&unpacked(archive).join(name), dir.path(), token);
         let target = dir.path().join("target");

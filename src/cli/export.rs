@@ -1,17 +1,18 @@
 //! `kinescope export`
 
 use std::io::{self, IsTerminal, Write};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use clap::ValueEnum;
 
 use super::exit::{Failure, Outcome};
-use super::keys::KeyringArgs;
 use super::now;
+use super::opening::OpeningArgs;
 use super::progress::Progress;
 use super::release::ReleaseArg;
-use super::source::{ChoiceArgs, close, open_and_hash};
+use super::source::{close, open_and_hash};
 use super::target::owner;
 use super::ui::Ui;
 use crate::ops::export::{Export, ExportError, Exported, Format, Printing, StreamError};
@@ -19,7 +20,7 @@ use crate::ops::keyring::Given;
 use crate::ops::objects::Objects;
 use crate::ops::tables::{self, Noticed, Table, Tabled};
 use crate::render;
-use crate::source::Watch;
+use crate::source::{SIDECARS, Watch};
 
 /// Write stores as tables for SQL engines: stores, revisions, objects, owners, findings
 #[derive(Debug, clap::Args)]
@@ -54,11 +55,7 @@ pub struct Args {
     #[arg(long)]
     force: bool,
     #[command(flatten)]
-    choice: ChoiceArgs,
-    #[command(flatten)]
-    release: ReleaseArg,
-    #[command(flatten)]
-    keyring: KeyringArgs,
+    opening: OpeningArgs,
 }
 
 /// What of objects becomes rows.
@@ -102,9 +99,7 @@ impl FormatArg {
 pub struct Sources<'a> {
     paths: &'a [PathBuf],
     names: Vec<String>,
-    choice: &'a ChoiceArgs,
-    keyring: &'a KeyringArgs,
-    release: &'a ReleaseArg,
+    opening: &'a OpeningArgs,
     content: &'a ContentArgs,
     given: Given,
 }
@@ -117,9 +112,7 @@ impl<'a> Sources<'a> {
     pub fn new(
         paths: &'a [PathBuf],
         name: Option<&str>,
-        choice: &'a ChoiceArgs,
-        keyring: &'a KeyringArgs,
-        release: &'a ReleaseArg,
+        opening: &'a OpeningArgs,
         content: &'a ContentArgs,
     ) -> Result<Self, Failure> {
         if name.is_some() && paths.len() > 1 {
@@ -132,7 +125,7 @@ impl<'a> Sources<'a> {
         if let Some([same, _]) = sorted.windows(2).find(|pair| matches!(pair, [a, b] if a == b)) {
             return Err(Failure::Usage(format!("{same} is named twice, and nothing would tell the rows apart")));
         }
-        Ok(Self { paths, names, choice, keyring, release, content, given: keyring.given()? })
+        Ok(Self { paths, names, opening, content, given: opening.keyring.given()? })
     }
 
     /// All that is read, by what was named.
@@ -143,7 +136,7 @@ impl<'a> Sources<'a> {
                 inputs.add_root(path);
                 continue;
             }
-            for suffix in ["", "-wal", "-shm", "-journal"] {
+            for suffix in iter::once("").chain(SIDECARS) {
                 let mut name = path.clone().into_os_string();
                 name.push(suffix);
                 inputs.add(Path::new(&name));
@@ -163,10 +156,11 @@ impl<'a> Sources<'a> {
     ) -> Result<Outcome, Failure> {
         let mut outcome = Outcome::Done;
         for (path, name) in self.paths.iter().zip(&self.names) {
-            let source = open_and_hash(path, self.choice, ui)?;
-            let keyring = self.keyring.keyring(&source, ui)?;
+            let source = open_and_hash(path, &self.opening.choice, ui)?;
+            let keyring = self.opening.keyring.keyring(&source, ui)?;
             let history = source.store.history();
-            let objects = Objects::new(history, &keyring, self.release.kubernetes_version, history.current_revision());
+            let minor = self.opening.release.kubernetes_version;
+            let objects = Objects::new(history, &keyring, minor, history.current_revision());
             let tabled = Tabled {
                 name,
                 source: &source,
@@ -194,7 +188,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
         return Err(ExportError::NoParquet.into());
     }
     let name = args.name.as_deref();
-    let sources = Sources::new(&args.paths, name, &args.choice, &args.keyring, &args.release, &args.content)?;
+    let sources = Sources::new(&args.paths, name, &args.opening, &args.content)?;
     let (noticed, outcome) = match &args.output {
         None => print(format, only_table(format, &tables)?, &sources, ui)?,
         Some(target) => write(args, format, target, &tables, &sources, ui)?,

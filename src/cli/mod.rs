@@ -23,6 +23,7 @@ mod log;
 mod ls;
 mod man;
 mod moment;
+mod opening;
 mod progress;
 mod prune;
 mod put;

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::exit::{Failure, Outcome};
-use super::keys::KeyringArgs;
-use super::release::ReleaseArg;
-use super::source::{ChoiceArgs, open_and_hash};
+use super::opening::OpeningArgs;
+use super::source::open_and_hash;
 use super::ui::Ui;
 use super::{now, verify};
 use crate::ops::doctor::{self, Asked, Diagnosis, DoctorError};
@@ -45,11 +44,7 @@ pub struct Args {
     #[arg(long, requires = "output")]
     force: bool,
     #[command(flatten)]
-    choice: ChoiceArgs,
-    #[command(flatten)]
-    release: ReleaseArg,
-    #[command(flatten)]
-    keyring: KeyringArgs,
+    opening: OpeningArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -73,14 +68,14 @@ struct Inputs {
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
-    let given = args.keyring.given()?;
+    let given = args.opening.keyring.given()?;
     let inputs = open(args, &given, ui)?;
     let Inputs { stores, unopened, directories } = inputs;
     let objects: Vec<Objects<'_>> = stores
         .iter()
         .map(|(_, source, keyring)| {
             let history = source.store.history();
-            Objects::new(history, keyring, args.release.kubernetes_version, history.current_revision())
+            Objects::new(history, keyring, args.opening.release.kubernetes_version, history.current_revision())
         })
         .collect();
     let names: Vec<String> = stores.iter().map(|(path, ..)| path.to_string_lossy().into_owned()).collect();
@@ -89,7 +84,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
         .map(|(((path, source, _), name), objects)| Subject {
             name,
             path,
-            choice: args.choice.choice(),
+            choice: args.opening.choice.choice(),
             source,
             objects,
         })
@@ -129,14 +124,14 @@ fn open(args: &Args, given: &Given, ui: &Ui) -> Result<Inputs, Failure> {
                 Err(error) => return Err(error.into()),
             }
         }
-        match open_and_hash(path, &args.choice, ui) {
+        match open_and_hash(path, &args.opening.choice, ui) {
             Ok(source) => {
                 let keyring = keyring(args, given, &source, ui)?;
                 inputs.stores.push((path.clone(), source, keyring));
             }
             Err(Failure::Open(error)) => match unopened(&error) {
                 Some(verification) => {
-                    let recovery = report::search(path, &args.choice.choice());
+                    let recovery = report::search(path, &args.opening.choice.choice());
                     inputs.unopened.push(Unopened { name, verification, recovery });
                 }
                 None => return Err(error.into()),
@@ -149,7 +144,7 @@ fn open(args: &Args, given: &Given, ui: &Ui) -> Result<Inputs, Failure> {
 
 /// The keys of a store. A token that does not fit one of several stores opens nothing in it, which is a finding.
 fn keyring(args: &Args, given: &Given, source: &OpenStore, ui: &Ui) -> Result<Keyring, Failure> {
-    match args.keyring.keyring(source, ui) {
+    match args.opening.keyring.keyring(source, ui) {
         Err(Failure::Keyring(_)) if given.token.is_some() => Ok(given.without_token().keyring(source)?.0),
         other => other,
     }

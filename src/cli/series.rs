@@ -5,9 +5,7 @@ use std::path::PathBuf;
 
 use super::exit::{Failure, Outcome};
 use super::key::KeyArgs;
-use super::keys::KeyringArgs;
-use super::release::ReleaseArg;
-use super::source::ChoiceArgs;
+use super::opening::OpeningArgs;
 use super::target::refuse_stdout;
 use super::ui::Ui;
 use crate::ops::output::write_file;
@@ -45,22 +43,9 @@ pub struct Args {
     opening: OpeningArgs,
 }
 
-/// How snapshots are opened.
-#[derive(Debug, clap::Args)]
-struct OpeningArgs {
-    #[command(flatten)]
-    choice: ChoiceArgs,
-    #[command(flatten)]
-    release: ReleaseArg,
-    #[command(flatten)]
-    keyring: KeyringArgs,
-}
-
-impl OpeningArgs {
-    fn opening(&self) -> Result<Opening, Failure> {
-        let minor = self.release.kubernetes_version;
-        Ok(Opening { choice: self.choice.choice(), given: self.keyring.given()?, minor })
-    }
+fn opening(args: &OpeningArgs) -> Result<Opening, Failure> {
+    let minor = args.release.kubernetes_version;
+    Ok(Opening { choice: args.choice.choice(), given: args.keyring.given()?, minor })
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -101,7 +86,7 @@ fn run_series(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
     if let Some(svg) = &args.svg {
         refuse_stdout(svg)?;
     }
-    let series = Series::of(&args.paths, &args.opening.opening()?)?;
+    let series = Series::of(&args.paths, &opening(&args.opening)?)?;
     say_left_out(&series.left_out, ui);
     if series.clusters.is_empty() {
         return Err(Failure::Usage("no snapshot can be read in what was named".to_owned()));
@@ -159,7 +144,7 @@ fn said(path: &std::path::Path, why: &str) -> String {
 }
 
 fn run_log(args: &LogArgs, ui: &mut Ui) -> Result<Outcome, Failure> {
-    let opening = args.opening.opening()?;
+    let opening = opening(&args.opening)?;
     let key = KeyArgs::named(args.object.clone(), args.namespace.clone());
     let mut found: BTreeMap<(Option<String>, String), Stitched> = BTreeMap::new();
     let mut outcome = Outcome::Done;

@@ -5,9 +5,7 @@ use std::path::PathBuf;
 
 use super::exit::{Failure, Outcome};
 use super::export::{ContentArgs, Sources};
-use super::keys::KeyringArgs;
-use super::release::ReleaseArg;
-use super::source::ChoiceArgs;
+use super::opening::OpeningArgs;
 use super::ui::Ui;
 use crate::ops::sql::{self, Take, Value};
 use crate::ops::tables::Noticed;
@@ -40,11 +38,7 @@ pub struct Args {
     #[command(flatten)]
     content: ContentArgs,
     #[command(flatten)]
-    choice: ChoiceArgs,
-    #[command(flatten)]
-    release: ReleaseArg,
-    #[command(flatten)]
-    keyring: KeyringArgs,
+    opening: OpeningArgs,
 }
 
 /// # Errors
@@ -54,7 +48,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Outcome, Failure> {
         Some((query, paths)) if !paths.is_empty() => (paths, query.to_string_lossy()),
         _ => return Err(Failure::Usage("a PATH and behind it a QUERY are needed".to_owned())),
     };
-    let sources = Sources::new(paths, None, &args.choice, &args.keyring, &args.release, &args.content)?;
+    let sources = Sources::new(paths, None, &args.opening, &args.content)?;
     let asked = sql::Query::new(&query)?;
     let mut noticed = Noticed::default();
     let outcome = sources.each(ui, &mut |store, _| {

@@ -337,8 +337,9 @@ fn double_rows(file: &FileName, rows: &[Row]) -> Vec<Damage> {
 fn history(keys: crate::model::Keys, rows: &[Row], meta: &Meta, values: Arc<dyn ReadValue>) -> History {
     let nameless = keys.find(b"");
     let is_gap = |row: &Row| row.at.tombstone && is_gap(keys.get(row.key), row.at.revision.main);
-    let is_change = |row: &Row| Some(row.key) != nameless && !is_gap(row);
-    let special = Special::count(rows, |row| Some(row.key) == nameless, is_gap);
+    let is_nameless = |row: &Row| Some(row.key) == nameless;
+    let is_change = |row: &Row| !is_nameless(row) && !is_gap(row);
+    let special = Special::count(rows, is_nameless, is_gap);
     let mut changes: Vec<Change> = if special.gaps == 0 && special.nameless == 0 {
         rows.par_iter().map(change).collect()
     } else {

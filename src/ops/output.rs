@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
 
-use crate::source::Watch;
+use crate::source::{SIDECARS, Watch};
 
 /// Why nothing is written, or what went wrong on the way.
 #[derive(Debug, thiserror::Error)]
@@ -130,7 +130,7 @@ impl Destination {
         if inputs.is_input(path) {
             return Err(OutputError::IsInput(path.to_owned()));
         }
-        for suffix in ["-wal", "-shm", "-journal"] {
+        for suffix in SIDECARS {
             let sidecar = directory.join(format!("{name}{suffix}"));
             if fs::symlink_metadata(&sidecar).is_ok() {
                 return Err(OutputError::Sidecar(sidecar));

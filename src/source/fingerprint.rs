@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::SourceError;
 
+/// What SQLite appends to a database's name for the files that belong to it (sqlite.org, tempfiles.html, section 2).
+pub const SIDECARS: [&str; 3] = ["-wal", "-shm", "-journal"];
+
 /// A file's identity on this machine, whatever name leads to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FileId {
@@ -106,7 +109,7 @@ impl Watch {
     /// SQLite reads these files with a database, and so do we (see [`super::locate::sqlite`]).
     fn is_beside(&self, path: &Path) -> bool {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let Some(db) = ["-wal", "-shm", "-journal"].iter().find_map(|suffix| name.strip_suffix(suffix)) else {
+        let Some(db) = SIDECARS.iter().find_map(|suffix| name.strip_suffix(suffix)) else {
             return false;
         };
         let here = identity(directory_of(path));

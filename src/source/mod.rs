@@ -18,7 +18,7 @@ mod tree;
 pub use bytes::Bytes;
 pub use damage::{Damage, FileName, Place};
 pub use error::SourceError;
-pub use fingerprint::{FileId, Watch};
+pub use fingerprint::{FileId, SIDECARS, Watch};
 pub use locate::{Candidate, Layout};
 pub use open::{Choice, File, Files, Opened, open, open_alone, open_raw};
 pub use sniff::{Format, sniff};

@@ -2,10 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::source::SourceError;
+use crate::source::{SIDECARS, SourceError};
 
-/// What lies beside a database and belongs to it.
-const SIDECARS: [&str; 3] = ["-wal", "-shm", "-journal"];
 /// What makes a directory one store.
 const STORES: [&str; 5] = ["member", "state.db", "db/state.db", "db/etcd", "server/db"];
 
